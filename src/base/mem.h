@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mem - small allocations of a fixed size abort when memory is out: there is
+ * nothing sensible left to do. What a peer can size goes through buf.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+/* xcalloc returns |n| zeroed objects of |size| bytes, never NULL. */
+void *xcalloc(size_t n, size_t size)
+	__attribute__((malloc, returns_nonnull, alloc_size(1, 2)));
+
+/* xrealloc resizes an array to |n| objects of |size| bytes, never NULL. */
+void *xrealloc(void *old, size_t n, size_t size)
+	__attribute__((returns_nonnull, alloc_size(2, 3)));
+
+/* xstrdup copies a C string of our own; NULL gives NULL. */
+char *xstrdup(const char *text);
+
+/* mem_wipe overwrites |len| bytes in a way the compiler keeps. */
+void mem_wipe(void *data, size_t len);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * listen - accepting sockets. When descriptors run out accepting pauses and
+ * resumes by itself, without spinning.
+ */
+#ifndef NET_LISTEN_H
+#define NET_LISTEN_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "net/loop.h"
+
+struct listener;
+
+/* |fd| is connected, non-blocking, and the callee's to close. */
+typedef void listen_fn(void *arg, int fd);
+
+/*
+ * listener_open binds |host| ("127.0.0.1", "::1", a name, or "*" for both
+ * families; a family the machine lacks is no error) and |port| (0: a free one,
+ * the same for both families) and listens. Results: 0 with |*l_r| the
+ * caller's, freed by listener_free; ERR_PERMISSION (bind refused or in use) or
+ * ERR_DNS with a sentence that names address and port in |detail|.
+ */
+int listener_open(struct loop *loop, const char *host, uint16_t port,
+                  listen_fn *fn, void *arg, struct listener **l_r,
+                  struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* listener_port is the real port. */
+uint16_t listener_port(const struct listener *l);
+
+/* listener_pause and listener_resume: stop and go on accepting; connections
+ * wait in the backlog meanwhile. */
+void listener_pause(struct listener *l);
+void listener_resume(struct listener *l);
+
+void listener_free(struct listener **l);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tls - contexts for both legs. A context is made once from PEM text and
+ * shared by all its connections. Buffers are released while idle and decrypted
+ * bytes are cleansed, since they may be passwords. TLS 1.2 and above; no
+ * renegotiation, no compression.
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct tls_ctx;
+
+struct tls_server_opts {
+	struct str certificate;  /* PEM: leaf first, then its chain */
+	struct str key;          /* PEM; borrowed, not kept */
+	const char *min_version; /* "1.2" (default when NULL) or "1.3" */
+	const char *ciphers; /* TLS 1.2 list, OpenSSL syntax; NULL default */
+	const char *ciphersuites; /* TLS 1.3 */
+	const char *groups;
+	const char *alpn; /* e.g. "imap": the only one accepted if the client
+	                     offers any (ALPACA); NULL: ALPN ignored */
+};
+
+struct tls_client_opts {
+	const char *ca_file; /* trust anchors, PEM; NULL: the system's store */
+	bool verify;         /* chain and name; false for test set-ups only */
+	const char *alpn;    /* e.g. "h2": required of the peer; NULL: none */
+	struct str
+		certificate; /* client certificate chain, PEM; may be empty */
+	struct str key;      /* its key, PEM; may be empty */
+	bool http2;          /* the TLS 1.2 rules of RFC 9113 section 9.2 */
+};
+
+/*
+ * tls_server_new and tls_client_new make a context that the caller frees with
+ * tls_ctx_free. Results: 0; ERR_INVALID with a sentence in |detail| that names
+ * what is wrong (no certificate in the PEM, key does not match, cipher list,
+ * CA file); ERR_NOT_FOUND or ERR_PERMISSION for the CA file.
+ */
+int tls_server_new(const struct tls_server_opts *opts, struct tls_ctx **ctx_r,
+                   struct err_detail *detail)
+	__attribute__((warn_unused_result));
+int tls_client_new(const struct tls_client_opts *opts, struct tls_ctx **ctx_r,
+                   struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* tls_ctx_free drops the owner's hold; running connections keep theirs. */
+void tls_ctx_free(struct tls_ctx **ctx);
+
+/*
+ * tls_certificate_warning writes a sentence when the first certificate in the
+ * PEM |text| has expired, is not yet valid or is self-signed at |now_ms|
+ * (milliseconds since 1970). Returns false when there is nothing to say.
+ */
+bool tls_certificate_warning(struct str text, int64_t now_ms,
+                             struct err_detail *detail);
+
+#endif

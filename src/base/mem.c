@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* mem - allocations that abort, and wiping. */
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Not through log: it may be the one out of memory. */
+static void __attribute__((noreturn)) out_of_memory(void)
+{
+	fputs("imapbell: out of memory\n", stderr);
+	abort();
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	/* At least one byte: calloc(0) may give NULL. */
+	void *data = n > 0 && size > 0 ? calloc(n, size) : calloc(1, 1);
+
+	if (data == NULL)
+		out_of_memory();
+	return data;
+}
+
+void *xrealloc(void *old, size_t n, size_t size)
+{
+	void *data = n > 0 && size > 0 ? reallocarray(old, n, size)
+	                               : reallocarray(old, 1, 1);
+
+	if (data == NULL)
+		out_of_memory();
+	return data;
+}
+
+char *xstrdup(const char *text)
+{
+	char *copy;
+
+	if (text == NULL)
+		return NULL;
+	copy = strdup(text);
+	if (copy == NULL)
+		out_of_memory();
+	return copy;
+}
+
+void mem_wipe(void *data, size_t len)
+{
+	if (len > 0)
+		explicit_bzero(data, len);
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * secret - a password or key in memory of its own: kept out of core dumps
- * and out of children, wiped when freed, and with no way to print it.
+ * and out of children (a fork sees an empty one), wiped when freed, and with
+ * no way to print it.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H

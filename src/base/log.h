@@ -14,8 +14,12 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
-	         LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -49,7 +53,11 @@ struct log_opts {
 	uint32_t debug_areas; /* bit 1 << area: debug lines of that area */
 };
 
-/* log_setup replaces the sink's options; before it: info, text, stderr. */
+/*
+ * log_setup replaces the sink's options, after reporting the lines it still
+ * counts; before the first call: info, text, stderr. Every function here may
+ * be called from any thread.
+ */
 void log_setup(const struct log_opts *opts);
 
 /* log_area_parse finds the bit of an area's name ("all": every bit). Results:
@@ -81,12 +89,14 @@ struct log_text {
 
 /*
  * log_safe makes bytes of a peer fit for a log line: printable ASCII and
- * whole UTF-8 stay, everything else (CR, LF, ESC, NUL, quote, backslash)
+ * whole UTF-8 stay, everything else (CR, LF, ESC, NUL, double quote,
+ * backslash; characters that steer a terminal or turn the writing direction)
  * becomes \xHH, and what does not fit ends in "...". Returns |out->text|.
  */
 const char *log_safe(struct str bytes, struct log_text *out);
 
-/* log_token shows the first 8 digits of a device token. Returns |out->text|. */
+/* log_token shows the first 8 digits of a device token, nothing behind what is
+ * no hex digit. Returns |out->text|. */
 const char *log_token(struct str token, struct log_text *out);
 
 #endif

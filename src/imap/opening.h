@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * opening - the client side of a new connection to a server, from its greeting
+ * to an open session: used for a client's login, for a watcher's, and to probe
+ * what a server offers before login. No I/O: responses in, text to send out.
+ */
+#ifndef IMAP_OPENING_H
+#define IMAP_OPENING_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "imap/emit.h"
+#include "imap/login.h"
+#include "imap/response.h"
+
+struct imap_opening_opts {
+	const struct imap_login *login; /* NULL: a probe; borrowed */
+	struct str tag;                 /* of the login command; copied */
+	bool sasl_ir; /* known from before; the greeting may say so too */
+};
+
+enum imap_opening_state {
+	IMAP_OPENING_GREETING,   /* waiting for the greeting */
+	IMAP_OPENING_CAPABILITY, /* probe: CAPABILITY was sent */
+	IMAP_OPENING_LOGIN,      /* the login was sent, perhaps in part */
+	IMAP_OPENING_OPEN,       /* tagged OK: authenticated */
+	IMAP_OPENING_REFUSED,    /* tagged NO or BAD to the login */
+	IMAP_OPENING_PROBED,     /* both lists are known */
+	IMAP_OPENING_FAILED      /* BYE, PREAUTH, garbage: see |why| */
+};
+
+struct imap_opening {
+	enum imap_opening_state state;
+	struct imap_opening_opts opts;
+	char tag[72];
+	struct imap_emit emit;
+	struct buf greeting_list; /* capability words of the greeting */
+	struct buf list;          /* probe: of the CAPABILITY command */
+	struct err_detail why;    /* FAILED, REFUSED: a sentence, made safe */
+};
+
+void imap_opening_init(struct imap_opening *o,
+                       const struct imap_opening_opts *opts);
+void imap_opening_done(struct imap_opening *o);
+
+/*
+ * imap_opening_feed takes one whole response. What is to be sent now is
+ * appended to |send|. |for_client_r| tells whether a client that waits for this
+ * login should see the response (untagged data and the tagged reply after the
+ * login was sent; never the greeting or a continuation). Returns the new
+ * state. A tagged reply ends a pending literal whatever its status.
+ */
+enum imap_opening_state imap_opening_feed(struct imap_opening *o,
+                                          struct str response, struct buf *send,
+                                          bool *for_client_r);
+
+#endif

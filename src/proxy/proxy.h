@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * proxy - the side that clients see: listeners, sessions, limits. Mail first:
+ * nothing of the push side refuses, delays or ends a session.
+ */
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+#include "net/dial.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "net/tls.h"
+#include "push/service.h"
+
+struct proxy;
+
+struct proxy_listen {
+	const char *host; /* "*", a name or an address */
+	uint16_t port;    /* 0: a free one */
+	bool tls;
+};
+
+struct proxy_opts {
+	const struct proxy_listen *listen;
+	size_t listen_count;
+	struct tls_ctx *tls;        /* for listeners with tls; borrowed */
+	struct dial_target backend; /* strings borrowed */
+	bool push_enabled;          /* false: a backend's own command passes */
+	const struct str *hide;     /* capability.hide; borrowed */
+	size_t hide_count;
+	unsigned sessions_max;               /* 10000 */
+	unsigned logins_pending_per_address; /* 20 */
+	unsigned login_failures;             /* 5 per session */
+	unsigned login_s;                    /* 60 */
+	unsigned idle_s;                     /* 1860 */
+	const char *trace_user;              /* NULL none, "all" everyone */
+};
+
+/*
+ * proxy_new opens the listeners, logs `listening url=...` with the real port
+ * for each, and starts the probe that keeps the pre-login list fresh. Results:
+ * 0; ERR_PERMISSION or ERR_DNS with a sentence naming the listener.
+ */
+int proxy_new(struct loop *loop, struct resolver *resolver,
+              struct service *service, const struct proxy_opts *opts,
+              struct proxy **p_r, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* proxy_drain stops accepting; |empty| once no session is left (on a later
+ * turn; at once if none is there), or after |drain_ms|, when each remaining
+ * session got a BYE at a boundary and was closed. */
+void proxy_drain(struct proxy *p, uint64_t drain_ms, loop_fn *empty, void *arg);
+
+/* proxy_free closes what is left without ceremony. */
+void proxy_free(struct proxy **p);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * registry - who wants to be rung for which mailbox, and with which login that
+ * user can be watched. The index in memory; every change goes through the
+ * ledger to the store.
+ */
+#ifndef PUSH_REGISTRY_H
+#define PUSH_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+#include "push/ledger.h"
+#include "store/store.h"
+
+struct registry;
+
+struct registry_opts {
+	unsigned devices_per_user;     /* 20 */
+	unsigned mailboxes_per_device; /* 64 */
+	unsigned device_ttl_days;      /* 30 */
+};
+
+struct registry *registry_new(struct loop *loop, struct ledger *ledger,
+                              const struct registry_opts *opts);
+void registry_free(struct registry **r);
+
+/* A user's wishes or login changed: look again. Called on a later turn, once
+ * per user and turn, also for each user after the load. */
+typedef void registry_user_fn(void *arg, struct str user);
+void registry_observe(struct registry *r, registry_user_fn *fn, void *arg);
+
+/* registry_wanted calls |fn| for each mailbox that at least one device of
+ * |user| registered (INBOX first, each once); returns how many. */
+typedef void registry_mailbox_fn(void *arg, struct str mailbox, bool proved);
+size_t registry_wanted(const struct registry *r, struct str user,
+                       registry_mailbox_fn *fn, void *arg);
+
+/* registry_is_proved: STATUS of that mailbox as that user said OK before. */
+bool registry_is_proved(const struct registry *r, struct str user,
+                        struct str mailbox);
+
+/* registry_state finds the stored state of a mailbox. Results: 0;
+ * ERR_NOT_FOUND. Strings in |state_r| are borrowed until the next turn. */
+int registry_state(const struct registry *r, struct str user,
+                   struct str mailbox, struct store_state *state_r)
+	__attribute__((warn_unused_result));
+
+/* registry_login finds the sealed login. Results: 0 with a borrowed row;
+ * ERR_NOT_FOUND. */
+int registry_login(const struct registry *r, struct str user,
+                   struct store_login *login_r)
+	__attribute__((warn_unused_result));
+
+/* registry_login_rejected notes that the backend refused the stored login: it
+ * is not tried again until the user logs in. */
+void registry_login_rejected(struct registry *r, struct str user);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * service - the push side as the proxy sees it: plain values in, one
+ * completion on a later turn. This one calls the registry in the same process;
+ * another may speak over a socket. It never fails a registration for reasons of
+ * its own: anything but OK costs the phone 23 hours of silence.
+ */
+#ifndef PUSH_SERVICE_H
+#define PUSH_SERVICE_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+#include "imap/login.h"
+#include "imap/xaps.h"
+#include "push/registry.h"
+#include "push/seal.h"
+
+struct service;
+
+/* What the capability is shown for; fixed when the configuration is loaded. */
+struct service_opts {
+	bool enabled;               /* push.enabled, and a topic is known */
+	const char *topic;          /* copied; NULL: nothing is offered */
+	bool lowercase;             /* users.lowercase */
+	const char *default_domain; /* users.default_domain, NULL: none */
+	const struct str *allow;    /* push.allow; users or domains; copied */
+	size_t allow_count;
+	const struct str *deny;
+	size_t deny_count;
+};
+
+/* |seal| NULL: no login is kept (the seal key was unusable). Borrowed. */
+struct service *service_new(struct loop *loop, struct ledger *ledger,
+                            struct registry *registry, const struct seal *seal,
+                            const struct service_opts *opts);
+void service_free(struct service **s);
+
+/* service_offers: the capability is shown before login. */
+bool service_offers(const struct service *s);
+
+/* service_offer: it is shown to |login_name|, whose topic is |*topic_r|
+ * (borrowed for the life of |s|). */
+bool service_offer(const struct service *s, struct str login_name,
+                   struct str *topic_r);
+
+/*
+ * service_logged_in: the backend accepted |login| (borrowed). If that user is
+ * registered and the sealed login is absent, rejected or different, it is
+ * sealed anew; otherwise nothing is kept.
+ */
+void service_logged_in(struct service *s, const struct imap_login *login);
+
+/* Which of the asked mailboxes are proved; |proved| has one flag for each and
+ * is borrowed for the call. */
+typedef void service_lookup_fn(void *arg, const bool *proved, size_t count);
+
+/* service_lookup asks that for |names| (copied); |done| on a later turn. */
+void service_lookup(struct service *s, struct str login_name,
+                    const struct str *names, size_t count,
+                    service_lookup_fn *done, void *arg);
+
+/* One mailbox of a registration as the user's own session showed it. */
+struct service_mailbox {
+	struct str name;
+	bool proved;
+	bool has_status; /* the four below are set: the first baseline */
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+	uint32_t messages;
+	uint32_t unseen;
+};
+
+struct service_registration {
+	struct str login_name;
+	/* The login of this session while it may still be kept, else NULL. */
+	const struct imap_login *login;
+	const struct imap_xaps *command;
+	struct str topic;
+	const struct service_mailbox *mailboxes; /* what will be echoed */
+	size_t mailbox_count;
+};
+
+/* |rc|: 0, on disk; ERR_IO, kept in memory and tried again. OK both times. */
+typedef void service_done_fn(void *arg, int rc);
+
+/*
+ * service_register stores the registration, the baselines of mailboxes that
+ * have none, and the sealed login in one transaction. Everything is copied;
+ * |done| once, on a later turn.
+ */
+void service_register(struct service *s,
+                      const struct service_registration *registration,
+                      service_done_fn *done, void *arg);
+
+#endif

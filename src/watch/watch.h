@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * watch - from the accounts that are wanted to watchers: one per user, shared
+ * by all the user's devices. Connects are spread; a lost one comes back with
+ * back-off and jitter; a rejected login is not repeated until the user logs in
+ * again.
+ */
+#ifndef WATCH_WATCH_H
+#define WATCH_WATCH_H
+
+#include <stddef.h>
+
+#include "net/dial.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "push/notifier.h"
+#include "push/registry.h"
+#include "push/seal.h"
+
+struct watch;
+
+struct watch_opts {
+	struct dial_target backend; /* strings borrowed for the life of watch */
+	unsigned renew_s;           /* 1740 */
+	unsigned poll_s;            /* 60 */
+	unsigned connections_max;   /* 10000 */
+	unsigned connect_rate;      /* 20 a second */
+	const char *trace_user;     /* NULL none, "all" everyone */
+};
+
+struct watch *watch_new(struct loop *loop, struct resolver *resolver,
+                        struct registry *registry, struct notifier *notifier,
+                        const struct seal *seal, const struct watch_opts *opts);
+void watch_free(struct watch **w);
+
+#endif

@@ -17,8 +17,19 @@ typedef void loop_signal_fn(int signo, void *arg);
 /* loop_new returns a loop; aborts when the system has none to give. */
 struct loop *loop_new(void);
 
-/* loop_free frees the loop; every timer, stream and listener must be gone. */
+/*
+ * loop_free makes the calls still deferred, so that what waits to be swept is
+ * freed, and frees the loop; every timer and listener must be gone, every
+ * stream closed.
+ */
 void loop_free(struct loop **loop);
+
+/*
+ * loop_forget lets go, in a forked child, of the parent's loop without
+ * disturbing what the parent waits for. What the loop's events belonged to is
+ * left as it is.
+ */
+void loop_forget(struct loop **loop);
 
 /* loop_run turns until loop_stop; the turn that stops it is finished. */
 void loop_run(struct loop *loop);
@@ -36,7 +47,7 @@ int64_t loop_wall_ms(const struct loop *loop);
  */
 void loop_defer(struct loop *loop, loop_fn *fn, void *arg);
 
-/* loop_defer_cancel drops every deferred call of |fn| with |arg|. */
+/* loop_defer_cancel drops every deferred or posted call of |fn| with |arg|. */
 void loop_defer_cancel(struct loop *loop, loop_fn *fn, void *arg);
 
 /*

@@ -65,7 +65,26 @@ struct stream *stream_accepted(struct loop *loop, int fd, struct tls_ctx *tls);
 struct stream *stream_connected(struct loop *loop, int fd, struct tls_ctx *tls,
                                 const char *name);
 
-/* stream_set_handler says who gets the events; |h| must outlive the stream. */
+/*
+ * stream_start_tls turns an open plain stream to TLS (STARTTLS, CONNECT): what
+ * was written goes out in plain first, what came and was not consumed is
+ * dropped, then the handshake starts as above and on_open comes once more.
+ * |name| is for the client side. A caller that sees bytes behind the command
+ * or reply that leads here must close instead (injection, CVE-2011-0411).
+ */
+void stream_start_tls(struct stream *s, struct tls_ctx *tls, const char *name);
+
+/*
+ * stream_take_fd ends a plain stream without touching the connection and
+ * returns its descriptor, the caller's to close; |*s| is NULL then. Returns -1
+ * with the stream as it was when it is TLS, lost, or bytes wait either way.
+ */
+int stream_take_fd(struct stream **s);
+
+/*
+ * stream_set_handler says who gets the events; |h| must outlive the stream.
+ * Without a handler nothing is read. on_open and on_drained may be NULL.
+ */
 void stream_set_handler(struct stream *s, const struct stream_handler *h,
                         void *arg);
 

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "unit/unit.h"
+
+static char path[] = "/tmp/test_secret.XXXXXX";
+static char big[65536 + 2];
+
+static void holds_any_bytes_and_a_copy_of_its_own(void **state)
+{
+	char bytes[] = "pa\0ss\n\xff";
+	struct secret *s = secret_new(str_new(bytes, 7));
+	struct secret *copy = secret_copy(s);
+
+	(void)state;
+	memset(bytes, 'x', 7);
+	assert_true(str_eq(secret_str(s), STR("pa\0ss\n\xff")));
+	secret_free(&s);
+	assert_null(s);
+	assert_true(str_eq(secret_str(copy), STR("pa\0ss\n\xff")));
+	secret_free(&copy);
+}
+
+static void nothing_is_freed_and_copied_as_nothing(void **state)
+{
+	struct secret *s = NULL;
+
+	(void)state;
+	secret_free(&s);
+	assert_null(secret_copy(NULL));
+}
+
+static void length_is_limited_to_64_kib(void **state)
+{
+	struct secret *s;
+
+	(void)state;
+	assert_null(secret_new(str_new(big, 65537)));
+	s = secret_new(str_new(big, 65536));
+	assert_non_null(s);
+	assert_int_equal(secret_str(s).len, 65536);
+	secret_free(&s);
+	s = secret_new(STR_NULL);
+	assert_non_null(s);
+	assert_int_equal(secret_str(s).len, 0);
+	secret_free(&s);
+}
+
+static void equal_means_length_and_every_byte(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool equal;
+	} rows[] = {
+		{ "", "", true },        { "abc", "abc", true },
+		{ "abc", "abd", false }, { "abc", "xbc", false },
+		{ "abc", "ab", false },  { "", "a", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct secret *a = secret_new(str_of(rows[i].a));
+		struct secret *b = secret_new(str_of(rows[i].b));
+
+		assert_int_equal(secret_eq(a, b), rows[i].equal);
+		secret_free(&a);
+		secret_free(&b);
+	}
+}
+
+static void fork_leaves_the_child_an_empty_secret(void **state)
+{
+	struct secret *s = secret_new(STR("password"));
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		size_t len = secret_str(s).len;
+
+		secret_free(&s);
+		_exit(len == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	/* Valgrind's kernel interface may not know MADV_WIPEONFORK. */
+	if (getenv("VALGRIND") == NULL)
+		assert_int_equal(status, 0);
+	assert_str(secret_str(s), "password");
+	secret_free(&s);
+}
+
+static int read_line(struct str content, struct secret **s_r,
+                     struct err_detail *detail)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	if (content.len > 0)
+		assert_int_equal(fwrite(content.data, 1, content.len, f),
+		                 content.len);
+	assert_ok(fclose(f));
+	return secret_read_line(path, s_r, detail);
+}
+
+static void read_line_drops_the_line_end_and_what_follows(void **state)
+{
+	static const struct {
+		struct str content;
+		const char *line;
+	} rows[] = {
+		{ { "pass", 4 }, "pass" },
+		{ { "pass\n", 5 }, "pass" },
+		{ { "pass\r\n", 6 }, "pass" },
+		{ { " p s \nnext\n", 11 }, " p s " },
+		{ { "pass\r", 5 }, "pass\r" },
+		{ { "\n", 1 }, "" },
+		{ { "\r\n", 2 }, "" },
+		{ { "", 0 }, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct secret *s = NULL;
+
+		assert_ok(read_line(rows[i].content, &s, NULL));
+		assert_str(secret_str(s), rows[i].line);
+		secret_free(&s);
+	}
+}
+
+static void read_line_takes_the_longest_line_whatever_follows(void **state)
+{
+	struct secret *s = NULL;
+
+	(void)state;
+	memset(big, 'x', 65536);
+	memcpy(big + 65536, "\r\n", 2);
+	assert_ok(read_line(str_new(big, sizeof(big)), &s, NULL));
+	assert_int_equal(secret_str(s).len, 65536);
+	secret_free(&s);
+	memcpy(big, "a\n", 2);
+	assert_ok(read_line(str_new(big, sizeof(big)), &s, NULL));
+	assert_str(secret_str(s), "a");
+	secret_free(&s);
+}
+
+static void read_line_names_the_file_and_never_its_content(void **state)
+{
+	struct err_detail detail = { "" };
+	struct secret *s = NULL;
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	assert_int_equal(read_line(str_new(big, 65537), &s, &detail),
+	                 ERR_LIMIT);
+	assert_non_null(strstr(detail.text, path));
+	assert_null(strstr(detail.text, "xxxxxxx"));
+	assert_int_equal(secret_read_line("/nonexistent", &s, &detail),
+	                 ERR_NOT_FOUND);
+	assert_non_null(strstr(detail.text, "/nonexistent"));
+	assert_int_equal(secret_read_line("/", &s, NULL), ERR_IO);
+	assert_null(s);
+}
+
+static int make_file(void **state)
+{
+	int fd = mkstemp(path);
+
+	(void)state;
+	if (fd < 0)
+		return -1;
+	return close(fd);
+}
+
+static int remove_file(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(holds_any_bytes_and_a_copy_of_its_own),
+		cmocka_unit_test(nothing_is_freed_and_copied_as_nothing),
+		cmocka_unit_test(length_is_limited_to_64_kib),
+		cmocka_unit_test(equal_means_length_and_every_byte),
+		cmocka_unit_test(fork_leaves_the_child_an_empty_secret),
+		cmocka_unit_test(read_line_drops_the_line_end_and_what_follows),
+		cmocka_unit_test(
+			read_line_takes_the_longest_line_whatever_follows),
+		cmocka_unit_test(
+			read_line_names_the_file_and_never_its_content),
+	};
+
+	return cmocka_run_group_tests_name("secret", tests, make_file,
+	                                   remove_file);
+}

@@ -15,6 +15,8 @@ struct backoff {
 	uint32_t next_ms;
 };
 
+/* backoff_init: a minimum of 0 counts as 1, a maximum below it as the
+ * minimum. */
 void backoff_init(struct backoff *b, uint32_t min_ms, uint32_t max_ms);
 
 /* backoff_next returns the delay of this try, between half and all of the

@@ -25,6 +25,7 @@ struct str str_of(const char *text);
 /* str_new wraps |len| bytes at |data|. */
 struct str str_new(const void *data, size_t len);
 
+/* str_eq compares byte by byte; empty equals empty, NULL or not. */
 bool str_eq(struct str a, struct str b);
 
 /* str_ieq compares ASCII letters without case, all else byte by byte. */
@@ -33,6 +34,8 @@ bool str_ieq(struct str a, struct str b);
 /* str_cmp orders as memcmp does, the shorter first when one is a prefix. */
 int str_cmp(struct str a, struct str b);
 
+/* str_starts, str_istarts (ASCII letters without case) and str_ends: every
+ * run of bytes starts and ends with the empty one. */
 bool str_starts(struct str s, struct str prefix);
 bool str_istarts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);

@@ -86,6 +86,8 @@ struct imap_fetch_data {
 	bool deleted;    /* FLAGS hold \Deleted */
 };
 
+/* imap_response_fetch_data reads it, skipping unknown items. Results: 0;
+ * ERR_PARSE. */
 int imap_response_fetch_data(const struct imap_response *r,
                              struct imap_fetch_data *data_r)
 	__attribute__((warn_unused_result));

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * conf - the configuration of a run: defaults, then the file, then the
+ * environment, then the command line. Whatever is wrong is reported with file,
+ * line and key, and nothing is started.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+
+/* A list of strings; owned. */
+struct conf_strings {
+	char **list;
+	size_t count;
+};
+
+/* One field for each key of conf_table.c; strings are owned, NULL if not set
+ * and without default. */
+struct conf {
+	struct conf_strings listen;
+
+	char *tls_certificate;
+	char *tls_key;
+	char *tls_min_version;
+	char *tls_ciphers;
+	char *tls_ciphersuites;
+	char *tls_groups;
+
+	char *backend_url;
+	char *backend_ca;
+	char *backend_name;
+	bool backend_verify;
+
+	struct conf_strings capability_hide;
+
+	unsigned limits_sessions;
+	unsigned limits_logins_pending_per_address;
+	unsigned limits_login_failures;
+	unsigned timeouts_login_s;
+	unsigned timeouts_idle_s;
+
+	bool users_lowercase;
+	char *users_default_domain;
+
+	bool push_enabled;
+	struct conf_strings push_allow;
+	struct conf_strings push_deny;
+	unsigned push_merge_ms;
+	unsigned push_merge_max_ms;
+	unsigned push_change_delay_ms;
+	unsigned push_change_max_ms;
+	unsigned push_devices_per_user;
+	unsigned push_mailboxes_per_device;
+
+	char *apns_url;
+	char *apns_ca;
+	char *apns_certificate;
+	char *apns_key;
+	char *apns_topic;
+	char *apns_push_type;
+	unsigned apns_priority;
+	unsigned apns_expiration_s;
+	unsigned apns_request_timeout_s;
+	unsigned apns_retry_s;
+	unsigned apns_in_flight_max;
+
+	char *watch_login;
+	char *watch_key_file; /* default: STATE/seal.key */
+	unsigned watch_poll_s;
+	unsigned watch_renew_s;
+	unsigned watch_connections_max;
+	unsigned watch_connect_rate;
+
+	char *store_path; /* default: STATE/imapbell.db */
+
+	char *log_level;
+	char *log_format;
+	char *log_target;
+
+	unsigned process_drain_s;
+
+	/* From the command line only. */
+	char *state_dir;
+	char *trace_user; /* NULL: none */
+	uint32_t debug_areas;
+};
+
+/* What the command line asked for. */
+enum conf_action {
+	CONF_RUN,
+	CONF_TEST,    /* -t */
+	CONF_VERSION, /* -V */
+	CONF_HELP     /* -h */
+};
+
+/*
+ * conf_load makes |c| from the command line, |environ| and the file they name.
+ * Results: 0; ERR_PARSE, the command line itself is wrong (exit 64);
+ * ERR_INVALID, ERR_NOT_FOUND, ERR_PERMISSION, something configured is wrong
+ * (exit 78), each with a sentence in |detail|. |c| is freed with conf_done in
+ * every case. Names in the environment that mean nothing are warned about.
+ */
+int conf_load(struct conf *c, int argc, char **argv, char **environ,
+              enum conf_action *action_r, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+void conf_done(struct conf *c);
+
+/* conf_log_opts reads log.level, log.format, log.target and -d. */
+struct log_opts conf_log_opts(const struct conf *c);
+
+/* conf_help writes the text of --help. */
+void conf_help(FILE *out);
+
+#endif

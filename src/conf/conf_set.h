@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/* conf_set - one value into one field, from a file or from a text. */
+#ifndef CONF_CONF_SET_H
+#define CONF_CONF_SET_H
+
+#include "conf/conf.h"
+#include "conf/conf_table.h"
+
+/*
+ * conf_set_text sets |key| from |text| as written after -o or in the
+ * environment: libconfig syntax; for a string the text as it stands, outer
+ * double quotes optional. |where| begins the sentence in |detail|. Results: 0;
+ * ERR_INVALID, the old value stays.
+ */
+int conf_set_text(struct conf *c, const struct conf_key *key, const char *text,
+                  const char *where, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* conf_set_file reads every key of the file |path|. Results: 0; ERR_NOT_FOUND,
+ * ERR_PERMISSION, ERR_INVALID with file, line and key in |detail|. */
+int conf_set_file(struct conf *c, const char *path, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* conf_set_defaults gives every field its default. */
+void conf_set_defaults(struct conf *c);
+
+/* conf_append adds |text| to a list of strings. */
+void conf_append(struct conf_strings *list, const char *text);
+
+/* conf_clear frees the value of |key|. */
+void conf_clear(struct conf *c, const struct conf_key *key);
+
+#endif

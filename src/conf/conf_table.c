@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * conf_table - every key, its type, range and default. The sample
+ * configuration and the manual name each of them; a test compares.
+ */
+#include "conf/conf_table.h"
+
+#include <limits.h>
+
+#include "conf/conf.h"
+
+#define AT(field) offsetof(struct conf, field)
+#define STRING(path, field, fallback)                              \
+	{                                                          \
+		path, CONF_STRING, AT(field), 0, 0, fallback, NULL \
+	}
+#define STRINGS(path, field)                                    \
+	{                                                       \
+		path, CONF_STRINGS, AT(field), 0, 0, NULL, NULL \
+	}
+#define CHOICE(path, field, fallback, choices)                        \
+	{                                                             \
+		path, CONF_CHOICE, AT(field), 0, 0, fallback, choices \
+	}
+#define NUMBER(path, field, min, max, fallback)                        \
+	{                                                              \
+		path, CONF_NUMBER, AT(field), min, max, fallback, NULL \
+	}
+#define BOOL(path, field, fallback)                              \
+	{                                                        \
+		path, CONF_BOOL, AT(field), 0, 0, fallback, NULL \
+	}
+
+#define DAY_S 86400u
+#define HOUR_MS 3600000u
+
+/* clang-format off */
+const struct conf_key conf_keys[] = {
+	{ "listen", CONF_LISTEN, AT(listen), 0, 0, "(\"imaps://*:993\")", NULL },
+	STRING("tls.certificate", tls_certificate, NULL),
+	STRING("tls.key", tls_key, NULL),
+	CHOICE("tls.min_version", tls_min_version, "1.2", "1.2 1.3"),
+	STRING("tls.ciphers", tls_ciphers, NULL),
+	STRING("tls.ciphersuites", tls_ciphersuites, NULL),
+	STRING("tls.groups", tls_groups, NULL),
+	STRING("backend.url", backend_url, NULL),
+	STRING("backend.ca", backend_ca, NULL),
+	BOOL("backend.verify", backend_verify, "true"),
+	STRING("backend.name", backend_name, NULL),
+	STRINGS("capability.hide", capability_hide),
+	NUMBER("limits.sessions", limits_sessions, 1, 1000000, "10000"),
+	NUMBER("limits.logins_pending_per_address",
+	       limits_logins_pending_per_address, 1, 1000000, "20"),
+	NUMBER("limits.login_failures", limits_login_failures, 1, 1000, "5"),
+	NUMBER("timeouts.login_s", timeouts_login_s, 1, DAY_S, "60"),
+	NUMBER("timeouts.idle_s", timeouts_idle_s, 1, DAY_S, "1860"),
+	BOOL("users.lowercase", users_lowercase, "false"),
+	STRING("users.default_domain", users_default_domain, NULL),
+	BOOL("push.enabled", push_enabled, "true"),
+	STRINGS("push.allow", push_allow),
+	STRINGS("push.deny", push_deny),
+	NUMBER("push.merge_ms", push_merge_ms, 1, HOUR_MS, "2000"),
+	NUMBER("push.merge_max_ms", push_merge_max_ms, 1, HOUR_MS, "60000"),
+	NUMBER("push.change_delay_ms", push_change_delay_ms, 1, HOUR_MS, "20000"),
+	NUMBER("push.change_max_ms", push_change_max_ms, 1, HOUR_MS, "60000"),
+	NUMBER("push.devices_per_user", push_devices_per_user, 1, 1000, "20"),
+	NUMBER("push.mailboxes_per_device", push_mailboxes_per_device, 1, 1000,
+	       "64"),
+	STRING("apns.url", apns_url, "https://api.push.apple.com"),
+	STRING("apns.ca", apns_ca, NULL),
+	STRING("apns.certificate", apns_certificate, NULL),
+	STRING("apns.key", apns_key, NULL),
+	STRING("apns.topic", apns_topic, NULL),
+	STRING("apns.push_type", apns_push_type, "background"),
+	NUMBER("apns.priority", apns_priority, 0, 10, "5"),
+	NUMBER("apns.expiration_s", apns_expiration_s, 1, 30 * DAY_S, "86400"),
+	NUMBER("apns.request_timeout_s", apns_request_timeout_s, 1, 3600, "15"),
+	NUMBER("apns.retry_s", apns_retry_s, 1, DAY_S, "900"),
+	NUMBER("apns.in_flight_max", apns_in_flight_max, 1, 10000, "250"),
+	CHOICE("watch.login", watch_login, "sealed", "sealed session master"),
+	STRING("watch.key_file", watch_key_file, NULL),
+	NUMBER("watch.poll_s", watch_poll_s, 1, DAY_S, "60"),
+	NUMBER("watch.renew_s", watch_renew_s, 1, DAY_S, "1740"),
+	NUMBER("watch.connections_max", watch_connections_max, 1, 1000000,
+	       "10000"),
+	NUMBER("watch.connect_rate", watch_connect_rate, 1, 100000, "20"),
+	STRING("store.path", store_path, NULL),
+	CHOICE("log.level", log_level, "info", "error warn info debug"),
+	CHOICE("log.format", log_format, "text", "text json"),
+	CHOICE("log.target", log_target, "stderr", "stderr syslog journal"),
+	NUMBER("process.drain_s", process_drain_s, 1, DAY_S, "25"),
+};
+/* clang-format on */
+
+const size_t conf_key_count = sizeof(conf_keys) / sizeof(conf_keys[0]);
+
+const struct conf_key *conf_key_find(struct str path)
+{
+	for (size_t i = 0; i < conf_key_count; i++)
+		if (str_eq(str_of(conf_keys[i].path), path))
+			return &conf_keys[i];
+	return NULL;
+}
+
+bool conf_key_is_group(struct str path)
+{
+	for (size_t i = 0; i < conf_key_count; i++) {
+		struct str key = str_of(conf_keys[i].path);
+
+		if (key.len > path.len && str_starts(key, path) &&
+		    key.data[path.len] == '.')
+			return true;
+	}
+	return false;
+}

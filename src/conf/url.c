@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * url - see url.h. Only scheme, host and port (RFC 3986 section 3.2 without
+ * user information): a mail server has no path.
+ */
+#include "conf/url.h"
+
+#include <stdbool.h>
+
+#include "base/log.h"
+
+static const struct {
+	struct str prefix;
+	enum conf_scheme scheme;
+	uint16_t port;
+} schemes[] = {
+	{ { "imaps://", 8 }, CONF_IMAPS, 993 },
+	{ { "imap://", 7 }, CONF_IMAP, 143 },
+	{ { "imap+starttls://", 16 }, CONF_IMAP_STARTTLS, 143 },
+	{ { "https://", 8 }, CONF_HTTPS, 443 },
+};
+
+static int fail(struct err_detail *detail, struct str text, const char *why)
+{
+	struct log_text safe;
+
+	return err_set(detail, ERR_INVALID, "\"%s\": %s", log_safe(text, &safe),
+	               why);
+}
+
+static bool host_is_fit(struct str host)
+{
+	if (host.len == 0 || host.len > 255)
+		return false;
+	for (size_t i = 0; i < host.len; i++) {
+		char c = host.data[i];
+
+		if (c <= ' ' || c == 0x7f || c == '/' || c == '@' || c == '[')
+			return false;
+	}
+	return true;
+}
+
+int conf_url_parse(struct str text, struct conf_url *u_r,
+                   struct err_detail *detail)
+{
+	struct conf_url u = { 0 };
+	struct str rest = text;
+	uint64_t port;
+	size_t end, i;
+
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (str_istarts(text, schemes[i].prefix))
+			break;
+	if (i == sizeof(schemes) / sizeof(schemes[0]))
+		return fail(detail, text,
+		            "must begin with imaps://, imap:// or "
+		            "imap+starttls:// (https:// for APNs)");
+	u.scheme = schemes[i].scheme;
+	u.port = schemes[i].port;
+	str_take(&rest, schemes[i].prefix.len);
+	if (rest.len > 0 && rest.data[rest.len - 1] == '/')
+		rest.len--;
+
+	if (str_byte(&rest, '[')) {
+		end = str_find(rest, ']');
+		if (end == SIZE_MAX)
+			return fail(detail, text, "\"[\" without \"]\"");
+		u.host = str_take(&rest, end);
+		str_byte(&rest, ']');
+	} else {
+		end = str_find(rest, ':');
+		u.host = str_take(&rest, end == SIZE_MAX ? rest.len : end);
+		if (str_byte(&rest, ':')) {
+			if (str_find(rest, ':') != SIZE_MAX)
+				return fail(detail, text,
+				            "an IPv6 address needs brackets");
+			rest.data--;
+			rest.len++;
+		}
+	}
+	if (!host_is_fit(u.host))
+		return fail(detail, text, "no usable host name in it");
+	if (rest.len > 0) {
+		if (!str_byte(&rest, ':') ||
+		    str_number(&rest, 65535, &port) != 0 || rest.len > 0)
+			return fail(detail, text,
+			            "the port must be a number up to 65535");
+		u.port = (uint16_t)port;
+	}
+	*u_r = u;
+	return ERR_OK;
+}

@@ -49,6 +49,14 @@ int tls_client_new(const struct tls_client_opts *opts, struct tls_ctx **ctx_r,
                    struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
+/*
+ * tls_server_also lets connections of |ctx| whose SNI the certificate of
+ * |other| names use that one; first come, first asked. |other| is held by
+ * |ctx| from then on and the caller still frees its own hold. Both are
+ * contexts of tls_server_new with the same versions and ALPN.
+ */
+void tls_server_also(struct tls_ctx *ctx, struct tls_ctx *other);
+
 /* tls_ctx_free drops the owner's hold; running connections keep theirs. */
 void tls_ctx_free(struct tls_ctx **ctx);
 

@@ -6,6 +6,8 @@
 #ifndef NET_LISTEN_H
 #define NET_LISTEN_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -28,6 +30,21 @@ int listener_open(struct loop *loop, const char *host, uint16_t port,
                   struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
+/*
+ * listen_bind does the first half of listener_open, for sockets that another
+ * process will accept on: at most |max| listening descriptors go to |fds_r|,
+ * the caller's to close. With |share| others may bind the same port too
+ * (SO_REUSEPORT). Results as listener_open.
+ */
+int listen_bind(const char *host, uint16_t port, bool share, int *fds_r,
+                size_t max, size_t *count_r, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* listener_new accepts on |count| descriptors of listen_bind, its own from now
+ * on. */
+struct listener *listener_new(struct loop *loop, const int *fds, size_t count,
+                              listen_fn *fn, void *arg);
+
 /* listener_port is the real port. */
 uint16_t listener_port(const struct listener *l);
 
@@ -36,6 +53,7 @@ uint16_t listener_port(const struct listener *l);
 void listener_pause(struct listener *l);
 void listener_resume(struct listener *l);
 
+/* listener_free closes the sockets and frees; allowed inside |fn|. */
 void listener_free(struct listener **l);
 
 #endif

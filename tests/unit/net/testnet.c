@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/* testnet - recording stream owners on a real loop. */
+#include "net/testnet.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { GUARD_MS = 10000, GOT_MAX = 8 * 1024 * 1024 };
+
+void testnet_init(struct testnet *net)
+{
+	*net = (struct testnet){ .loop = loop_new() };
+}
+
+void testnet_done(struct testnet *net)
+{
+	streams_finish(net->loop);
+	loop_free(&net->loop);
+}
+
+static void on_guard(void *arg)
+{
+	(void)arg;
+	(void)fputs("the condition never held\n", stderr);
+	abort();
+}
+
+void testnet_check(struct testnet *net)
+{
+	if (net->until != NULL && net->until(net->arg))
+		loop_stop(net->loop);
+}
+
+void testnet_run(struct testnet *net, end_cond *until, void *arg)
+{
+	struct loop_timer *guard = loop_timer_new(net->loop, on_guard, NULL);
+
+	net->until = until;
+	net->arg = arg;
+	loop_timer_set(guard, GUARD_MS);
+	if (!until(arg))
+		loop_run(net->loop);
+	assert(until(arg));
+	net->until = NULL;
+	loop_timer_free(&guard);
+}
+
+struct spin {
+	struct loop *loop;
+	int turns;
+};
+
+static void on_spin(void *arg)
+{
+	struct spin *spin = arg;
+
+	if (spin->turns-- > 0)
+		loop_defer(spin->loop, on_spin, spin);
+	else
+		loop_stop(spin->loop);
+}
+
+void testnet_spin(struct testnet *net, int turns)
+{
+	struct spin spin = { .loop = net->loop, .turns = turns };
+
+	loop_defer(net->loop, on_spin, &spin);
+	loop_run(net->loop);
+}
+
+void testnet_pair(int fds_r[2])
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert(fd >= 0);
+	assert(bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	assert(listen(fd, 1) == 0);
+	assert(getsockname(fd, (struct sockaddr *)&addr, &len) == 0);
+	fds_r[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert(connect(fds_r[1], (struct sockaddr *)&addr, len) == 0);
+	fds_r[0] = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	assert(fds_r[0] >= 0);
+	assert(fcntl(fds_r[1], F_SETFL, O_NONBLOCK) == 0);
+	assert(close(fd) == 0);
+}
+
+static void on_open(void *arg)
+{
+	struct end *e = arg;
+
+	e->opens++;
+	e->events++;
+	if (e->close_in_open)
+		stream_close(&e->stream);
+	testnet_check(e->net);
+}
+
+static size_t on_data(void *arg, struct str bytes)
+{
+	struct end *e = arg;
+
+	e->events++;
+	if (e->take_max > 0)
+		bytes = str_sub(bytes, 0, e->take_max);
+	assert(buf_add(&e->got, bytes) == ERR_OK);
+	if (e->echo)
+		assert(stream_write(e->stream, bytes) == ERR_OK);
+	if (e->close_in_data)
+		stream_close(&e->stream);
+	if (e->abort_in_data)
+		stream_abort(&e->stream);
+	testnet_check(e->net);
+	return bytes.len;
+}
+
+static void on_eof(void *arg)
+{
+	struct end *e = arg;
+
+	e->eofs++;
+	e->events++;
+	testnet_check(e->net);
+}
+
+static void on_drained(void *arg)
+{
+	struct end *e = arg;
+
+	e->drains++;
+	e->events++;
+	testnet_check(e->net);
+}
+
+static void on_error(void *arg, int rc, const char *why)
+{
+	struct end *e = arg;
+
+	e->errors++;
+	e->events++;
+	e->rc = rc;
+	(void)snprintf(e->why, sizeof(e->why), "%s", why);
+	testnet_check(e->net);
+}
+
+static const struct stream_handler handler = {
+	.on_open = on_open,
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_drained = on_drained,
+	.on_error = on_error,
+};
+
+void end_init(struct end *e, struct testnet *net, struct stream *stream)
+{
+	*e = (struct end){ .net = net, .stream = stream };
+	buf_init(&e->got, GOT_MAX);
+	if (stream != NULL)
+		stream_set_handler(stream, &handler, e);
+}
+
+void end_done(struct end *e)
+{
+	stream_abort(&e->stream);
+	buf_reset(&e->got);
+}
+
+bool end_is_open(void *arg)
+{
+	const struct end *e = arg;
+
+	return e->opens > 0;
+}
+
+bool end_has_eof(void *arg)
+{
+	const struct end *e = arg;
+
+	return e->eofs > 0;
+}
+
+bool end_has_error(void *arg)
+{
+	const struct end *e = arg;
+
+	return e->errors > 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * testnet - two ends of a real loopback connection as streams that record what
+ * happens to them, and a loop that runs until a condition holds. Nothing waits
+ * for time to pass: a guard ends a test that hangs.
+ */
+#ifndef TESTS_UNIT_NET_TESTNET_H
+#define TESTS_UNIT_NET_TESTNET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "net/loop.h"
+#include "net/stream.h"
+
+struct end;
+
+typedef bool end_cond(void *arg);
+
+/* What is to hold before testnet_run returns. */
+struct testnet {
+	struct loop *loop;
+	end_cond *until;
+	void *arg;
+};
+
+/* One end: what it heard, and how it behaves. */
+struct end {
+	struct testnet *net;
+	struct stream *stream;
+	struct buf got;
+	size_t take_max; /* consume at most that many a call; 0: all */
+	bool echo;       /* write back what comes */
+	bool close_in_open;
+	bool close_in_data;
+	bool abort_in_data;
+	int opens;
+	int eofs;
+	int drains;
+	int errors;
+	int events; /* all of the above, and data */
+	int rc;
+	char why[384];
+};
+
+void testnet_init(struct testnet *net);
+void testnet_done(struct testnet *net);
+
+/* testnet_run turns the loop until |until| holds; fails after 10 s. */
+void testnet_run(struct testnet *net, end_cond *until, void *arg);
+
+/* testnet_spin makes |turns| turns of the loop, without sleep between. */
+void testnet_spin(struct testnet *net, int turns);
+
+/* testnet_check is to be called from events of a test's own. */
+void testnet_check(struct testnet *net);
+
+/* testnet_pair returns two connected, non-blocking TCP descriptors. */
+void testnet_pair(int fds_r[2]);
+
+/* end_init makes |e| the owner of |stream|, end_done closes what is left. */
+void end_init(struct end *e, struct testnet *net, struct stream *stream);
+void end_done(struct end *e);
+
+/* Conditions for testnet_run; |arg| is a struct end. */
+bool end_is_open(void *arg);
+bool end_has_eof(void *arg);
+bool end_has_error(void *arg);
+
+#endif

@@ -72,8 +72,9 @@ struct store_login {
 	bool rejected; /* the backend refused it: not tried again */
 };
 
-/* One commit: rows to write whole (insert or replace) and rows to delete.
- * Deleting a registration deletes its mailboxes and its pending row. */
+/* One commit: rows to delete, then rows to write whole (insert or replace).
+ * Deleting a registration deletes its mailboxes and its pending row, and a
+ * pending row needs its registration. */
 struct store_batch {
 	const struct store_registration *registrations;
 	size_t registration_count;
@@ -104,7 +105,7 @@ struct store_snapshot {
 	size_t login_count;
 };
 
-/* |snapshot| is borrowed for the call; NULL unless |rc| is 0. */
+/* |snapshot| is borrowed for the call; NULL when |rc| is ERR_IO. */
 typedef void store_load_fn(void *arg, int rc,
                            const struct store_snapshot *snapshot);
 typedef void store_commit_fn(void *arg, int rc);
@@ -121,23 +122,29 @@ struct store_ops {
 /* Every implementation begins with this. */
 struct store {
 	const struct store_ops *ops;
+	struct err_detail why; /* of the failure that |done| is told */
 };
 
 /*
  * store_load reads every row; |done| once, on a later turn. Results passed:
- * 0; ERR_IO, the store cannot be read now.
+ * 0; ERR_INVALID, the store was damaged and a new one is begun: |snapshot| is
+ * what could be saved, and every row must be committed again; ERR_IO, the
+ * store cannot be read now.
  */
 void store_load(struct store *s, store_load_fn *done, void *arg);
 
 /*
  * store_commit writes |batch|, which is copied, in one transaction; |done|
  * once, on a later turn, in the order of the calls. Results passed: 0, it is
- * on disk; ERR_IO, nothing of it was kept.
+ * on disk; ERR_IO, nothing of it was kept; ERR_INVALID, the store was damaged
+ * or taken away and a new one is begun: neither this nor anything committed
+ * before was kept, and every row must be committed again.
  */
 void store_commit(struct store *s, const struct store_batch *batch,
                   store_commit_fn *done, void *arg);
 
-/* store_close waits for what was given, calls the open |done|s and frees. */
+/* store_close waits for what was given, calls the open |done|s and frees. A
+ * |done| may commit once more: |*s| is cleared when all is quiet. */
 void store_close(struct store **s);
 
 #endif

@@ -22,24 +22,27 @@ struct credential {
 	size_t topic_count;
 	int64_t not_before_ms;
 	int64_t not_after_ms;
+	bool key_exposed; /* the key's file can be read by every user */
 };
 
 /*
  * credential_load reads |certificate_path| and |key_path| (NULL: the key is in
- * the certificate's file). Results: 0; ERR_INVALID (no certificate, key does
- * not match, weak signature OpenSSL will not load, .p12: not built yet),
- * ERR_NOT_FOUND, ERR_PERMISSION with a sentence naming the file. Encrypted keys
- * are refused with a clear sentence. A certificate without topics loads with
- * |topic| NULL.
+ * the certificate's file). Of several certificates, in any order, the one that
+ * the key belongs to is taken, with its chain. Results: 0; ERR_INVALID (no
+ * certificate, key does not match, encrypted key, weak key or signature that
+ * OpenSSL will not load, .p12: not built yet), ERR_LIMIT, ERR_NOT_FOUND,
+ * ERR_PERMISSION, ERR_IO with a sentence naming the file. A certificate without
+ * topics loads with |topic| NULL.
  */
 int credential_load(const char *certificate_path, const char *key_path,
                     struct credential *c_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 void credential_done(struct credential *c);
 
-/* credential_warning writes a sentence when it has expired, is not yet valid,
- * expires within 30 days, is self-signed or lacks Apple's extensions. Returns
- * false when there is nothing to say. */
+/* credential_warning says in one sentence whether it has expired, is not yet
+ * valid, expires within 30 days, is self-signed, lacks Apple's extensions or
+ * has a key that every user can read. Returns false when there is nothing to
+ * say. */
 bool credential_warning(const struct credential *c, int64_t now_ms,
                         struct err_detail *detail);
 

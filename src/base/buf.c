@@ -152,6 +152,14 @@ void buf_consume(struct buf *b, size_t n)
 	mem_wipe(b->data + b->len, n);
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+	assert(len <= b->len);
+	if (len < b->len)
+		mem_wipe(b->data + len, b->len - len);
+	b->len = len;
+}
+
 struct str buf_str(const struct buf *b)
 {
 	return str_new(b->data, b->len);

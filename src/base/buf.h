@@ -50,6 +50,10 @@ int buf_printf(struct buf *b, const char *fmt, ...)
  */
 void buf_consume(struct buf *b, size_t n);
 
+/* buf_cut drops what lies behind the first |len| <= b->len bytes, and wipes it:
+ * the way back of an append in several steps that failed. */
+void buf_cut(struct buf *b, size_t len);
+
 /* buf_str is the content; valid until |b| changes. */
 struct str buf_str(const struct buf *b);
 

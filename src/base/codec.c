@@ -20,9 +20,7 @@ static size_t room_of(const struct buf *out)
 /* roll_back returns |out| to |len| bytes and |rc| to the caller. */
 static int roll_back(struct buf *out, size_t len, int rc)
 {
-	if (out->len > len)
-		mem_wipe(out->data + len, out->len - len);
-	out->len = len;
+	buf_cut(out, len);
 	return rc;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * conf - see conf.h. The layers in their order; everything that needs more
- * than one key to judge is checked at the end, in conf_check.
+ * conf - see conf.h. The layers in their order; what needs more than a type to
+ * judge is checked at the end, in check.
  */
 #include "conf/conf.h"
 
@@ -23,6 +23,9 @@
 #define ENV_PREFIX "IMAPBELL_"
 
 static const struct log_ctx conf_log = { LOG_CONF, 0 };
+
+/* Columns right of the options in the help. */
+#define HELP_WIDTH 48
 
 /* getopt_long's values for options without a letter begin here. */
 #define OPTION_BASE 256
@@ -174,11 +177,29 @@ static int apply_option(struct conf *c, struct command_line *line,
 		if (!line->listen_seen)
 			conf_clear(c, key);
 		line->listen_seen = true;
-		conf_append(&c->listen, value);
+		conf_add(c, key, value, "--listen");
 		return ERR_OK;
 	}
 	snprintf(where, sizeof(where), "--%s", row->name);
 	return conf_set_text(c, key, value, where, detail);
+}
+
+/* What getopt_long did not like: |got| is ":" or "?", optopt says more. */
+static int bad_option(const char *word, int got, struct err_detail *detail)
+{
+	char letter[] = "-?";
+
+	if (optopt > 0 && optopt < OPTION_BASE) { /* |word| may be another */
+		letter[1] = (char)optopt;
+		word = letter;
+	}
+	if (got == ':')
+		return err_set(detail, ERR_PARSE, "%s: its argument is missing",
+		               word);
+	if (optopt >= OPTION_BASE)
+		return err_set(detail, ERR_PARSE, "%s: takes no argument",
+		               word);
+	return err_set(detail, ERR_PARSE, "%s: no such option", word);
 }
 
 /*
@@ -215,10 +236,7 @@ static int walk_options(struct conf *c, struct command_line *line, int argc,
 		size_t i;
 
 		if (got == '?' || got == ':')
-			return err_set(detail, ERR_PARSE, "%s: %s",
-			               argv[optind - 1],
-			               got == ':' ? "its argument is missing"
-			                          : "no such option");
+			return bad_option(argv[optind - 1], got, detail);
 		for (i = 0; i < option_row_count; i++)
 			if (got == OPTION_BASE + (int)i ||
 			    got == option_rows[i].letter)
@@ -249,34 +267,31 @@ static char *in_state(const struct conf *c, const char *name)
 	return path;
 }
 
-static bool is_pkcs12(const char *path)
+/* Refuses the value of |key|, saying what set it. */
+static int refuse(const struct conf *c, const char *key, const char *why,
+                  struct err_detail *detail)
 {
-	return path != NULL && (str_ends(str_of(path), STR(".p12")) ||
-	                        str_ends(str_of(path), STR(".pfx")));
+	return err_set(detail, ERR_INVALID, "%s: %s: %s", conf_origin(c, key),
+	               key, why);
 }
 
-static int check_url(const char *key, const char *text, bool backend,
-                     struct err_detail *detail)
+static int check_url(const struct conf *c, const char *key, const char *text,
+                     struct conf_url *u_r, struct err_detail *detail)
 {
 	struct err_detail why;
-	struct conf_url u;
 
-	if (conf_url_parse(str_of(text), &u, &why) != ERR_OK)
-		return err_set(detail, ERR_INVALID, "%s: %s", key, why.text);
-	if (u.scheme == CONF_IMAP_STARTTLS)
-		return err_set(detail, ERR_INVALID,
-		               "%s: imap+starttls:// is not built yet", key);
-	if (u.scheme == CONF_HTTPS)
-		return err_set(detail, ERR_INVALID,
-		               "%s: an imaps:// or imap:// url is wanted", key);
-	if (backend && (u.port == 0 || str_eq(u.host, STR("*"))))
-		return err_set(detail, ERR_INVALID,
-		               "%s: a host and a port above 0 are wanted", key);
+	if (conf_url_parse(str_of(text), u_r, &why) != ERR_OK)
+		return refuse(c, key, why.text, detail);
+	if (u_r->scheme == CONF_IMAP_STARTTLS)
+		return refuse(c, key, "imap+starttls:// is not built yet",
+		              detail);
+	if (u_r->scheme == CONF_HTTPS)
+		return refuse(c, key, "an imaps:// or imap:// url is wanted",
+		              detail);
 	return ERR_OK;
 }
 
-/* What needs more than one key to judge. */
-static int check(struct conf *c, struct err_detail *detail)
+static int check_backend(const struct conf *c, struct err_detail *detail)
 {
 	struct conf_url u;
 	int rc;
@@ -285,41 +300,97 @@ static int check(struct conf *c, struct err_detail *detail)
 		return err_set(detail, ERR_INVALID,
 		               "backend.url is missing: which IMAP server? "
 		               "(-b imaps://mail.example.org)");
-	rc = check_url("backend.url", c->backend_url, true, detail);
-	if (rc != ERR_OK)
-		return rc;
+	rc = check_url(c, "backend.url", c->backend_url, &u, detail);
+	if (rc == ERR_OK && (u.port == 0 || str_eq(u.host, STR("*"))))
+		return refuse(c, "backend.url",
+		              "a host and a port above 0 are wanted", detail);
+	return rc;
+}
+
+static int check_listen(const struct conf *c, struct err_detail *detail)
+{
+	struct conf_url u;
+	int rc;
+
 	if (c->listen.count == 0)
-		return err_set(detail, ERR_INVALID, "listen: is empty");
+		return refuse(c, "listen", "is empty", detail);
 	for (size_t i = 0; i < c->listen.count; i++) {
-		rc = check_url("listen", c->listen.list[i], false, detail);
+		rc = check_url(c, "listen", c->listen.list[i], &u, detail);
 		if (rc != ERR_OK)
 			return rc;
-		rc = conf_url_parse(str_of(c->listen.list[i]), &u, detail);
-		if (rc == ERR_OK && u.scheme == CONF_IMAPS &&
-		    c->tls_certificate == NULL)
+		if (u.scheme == CONF_IMAPS && c->tls_certificate == NULL)
 			return err_set(detail, ERR_INVALID,
 			               "tls.certificate is missing: %s needs "
 			               "one (--tls-cert, --tls-key)",
 			               c->listen.list[i]);
 	}
-	if (strcmp(c->watch_login, "sealed") != 0)
-		return err_set(detail, ERR_INVALID,
-		               "watch.login = \"%s\" is not built yet: use "
-		               "\"sealed\"",
-		               c->watch_login);
-	if (is_pkcs12(c->apns_certificate) || is_pkcs12(c->apns_key))
-		return err_set(detail, ERR_INVALID,
-		               "apns.certificate: PKCS#12 files (.p12) are not "
-		               "built yet: convert with openssl pkcs12 -legacy "
-		               "-nodes -in FILE -out cert.pem");
-	if (c->push_merge_max_ms < c->push_merge_ms)
-		return err_set(detail, ERR_INVALID,
-		               "push.merge_max_ms is below push.merge_ms");
-	if (c->push_change_max_ms < c->push_change_delay_ms)
-		return err_set(detail, ERR_INVALID,
-		               "push.change_max_ms is below "
-		               "push.change_delay_ms");
 	return ERR_OK;
+}
+
+static bool is_pkcs12(const char *path)
+{
+	struct str s = str_of(path);
+	struct str end = str_sub(s, s.len < 4 ? s.len : s.len - 4, 4);
+
+	return str_ieq(end, STR(".p12")) || str_ieq(end, STR(".pfx"));
+}
+
+static int check_apns(const struct conf *c, struct err_detail *detail)
+{
+	static const char pkcs12[] =
+		"PKCS#12 files (.p12) are not built yet: convert with "
+		"openssl pkcs12 -legacy -nodes -in FILE -out cert.pem";
+	struct err_detail why;
+	struct conf_url u;
+
+	if (is_pkcs12(c->apns_certificate))
+		return refuse(c, "apns.certificate", pkcs12, detail);
+	if (is_pkcs12(c->apns_key))
+		return refuse(c, "apns.key", pkcs12, detail);
+	if (strcmp(c->apns_url, "dry-run") == 0)
+		return ERR_OK;
+	if (conf_url_parse(str_of(c->apns_url), &u, &why) != ERR_OK)
+		return refuse(c, "apns.url", why.text, detail);
+	if (u.scheme != CONF_HTTPS || u.port == 0 || str_eq(u.host, STR("*")))
+		return refuse(c, "apns.url",
+		              "https://HOST[:PORT] or dry-run is wanted",
+		              detail);
+	return ERR_OK;
+}
+
+/* The pause |least| may grow up to |most|, so that must not be the smaller. */
+static int check_pair(const struct conf *c, const char *least, unsigned low,
+                      const char *most, unsigned high,
+                      struct err_detail *detail)
+{
+	if (low <= high)
+		return ERR_OK;
+	return err_set(detail, ERR_INVALID, "%s: %s = %u is below %s = %u (%s)",
+	               conf_origin(c, most), most, high, least, low,
+	               conf_origin(c, least));
+}
+
+/* What needs more than one key to judge, or more than its type. */
+static int check(const struct conf *c, struct err_detail *detail)
+{
+	int rc = check_backend(c, detail);
+
+	if (rc == ERR_OK)
+		rc = check_listen(c, detail);
+	if (rc == ERR_OK && strcmp(c->watch_login, "sealed") != 0)
+		rc = refuse(c, "watch.login", "only \"sealed\" is built yet",
+		            detail);
+	if (rc == ERR_OK)
+		rc = check_apns(c, detail);
+	if (rc == ERR_OK)
+		rc = check_pair(c, "push.merge_ms", c->push_merge_ms,
+		                "push.merge_max_ms", c->push_merge_max_ms,
+		                detail);
+	if (rc == ERR_OK)
+		rc = check_pair(c, "push.change_delay_ms",
+		                c->push_change_delay_ms, "push.change_max_ms",
+		                c->push_change_max_ms, detail);
+	return rc;
 }
 
 int conf_load(struct conf *c, int argc, char **argv, char **environ,
@@ -357,8 +428,12 @@ int conf_load(struct conf *c, int argc, char **argv, char **environ,
 
 void conf_done(struct conf *c)
 {
-	for (size_t i = 0; i < conf_key_count; i++)
+	for (size_t i = 0; i < conf_key_count; i++) {
 		conf_clear(c, &conf_keys[i]);
+		if (c->origins != NULL)
+			free(c->origins[i]);
+	}
+	free(c->origins);
 	free(c->state_dir);
 	free(c->trace_user);
 	*c = (struct conf){ 0 };
@@ -382,6 +457,26 @@ struct log_opts conf_log_opts(const struct conf *c)
 	return o;
 }
 
+/* Writes |text| behind the |left| column of the help, broken at spaces. */
+static void help_row(FILE *out, const char *left, struct str text)
+{
+	while (text.len > 0) {
+		size_t end = text.len;
+
+		if (end > HELP_WIDTH) {
+			end = HELP_WIDTH;
+			while (end > 1 && text.data[end] != ' ')
+				end--;
+		}
+		fprintf(out, "  %-28s ", left);
+		fwrite(text.data, 1, end, out);
+		fputc('\n', out);
+		str_take(&text, end);
+		str_byte(&text, ' ');
+		left = "";
+	}
+}
+
 void conf_help(FILE *out)
 {
 	fputs("usage: imapbell [-c FILE] [OPTIONS]\n\n"
@@ -392,18 +487,20 @@ void conf_help(FILE *out)
 		const struct option_row *row = &option_rows[i];
 		char left[64];
 
+		if (!row->built)
+			continue;
 		snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
 		         row->letter != 0 ? '-' : ' ',
 		         row->letter != 0 ? row->letter : ' ',
 		         row->letter != 0 ? ',' : ' ', row->name,
 		         row->argument != NULL ? " " : "",
 		         row->argument != NULL ? row->argument : "");
-		fprintf(out, "  %-28s %s\n", left, row->help);
+		help_row(out, left, str_of(row->help));
 	}
 	fputs("\nExit: 0 done, 64 usage, 70 internal, 71 the system refused, "
 	      "78 configuration.\n"
-	      "Every key of the configuration may be set in the environment: "
-	      "IMAPBELL_BACKEND_URL\nfor backend.url. See imapbell(8) and "
+	      "A key of the configuration may be set in the environment: "
+	      "backend.url as\nIMAPBELL_BACKEND_URL. See imapbell(8) and "
 	      "imapbell.conf(5).\n",
 	      out);
 }

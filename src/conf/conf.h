@@ -87,6 +87,9 @@ struct conf {
 
 	unsigned process_drain_s;
 
+	/* What set each key, in the order of conf_table.c; see conf_origin. */
+	char **origins;
+
 	/* From the command line only. */
 	char *state_dir;
 	char *trace_user; /* NULL: none */
@@ -105,8 +108,9 @@ enum conf_action {
  * conf_load makes |c| from the command line, |environ| and the file they name.
  * Results: 0; ERR_PARSE, the command line itself is wrong (exit 64);
  * ERR_INVALID, ERR_NOT_FOUND, ERR_PERMISSION, something configured is wrong
- * (exit 78), each with a sentence in |detail|. |c| is freed with conf_done in
- * every case. Names in the environment that mean nothing are warned about.
+ * (exit 78), each with a sentence in |detail| that names file and line, or the
+ * option, and the key. |c| is freed with conf_done in every case. Names in the
+ * environment that mean nothing are warned about.
  */
 int conf_load(struct conf *c, int argc, char **argv, char **environ,
               enum conf_action *action_r, struct err_detail *detail)

@@ -6,23 +6,22 @@
 #include "conf/conf_set.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "conf/scan.h"
 
 static void *field(struct conf *c, const struct conf_key *key)
 {
 	return (char *)c + key->offset;
 }
 
-void conf_append(struct conf_strings *list, const char *text)
+static void append(struct conf_strings *list, const char *text)
 {
 	list->list = xrealloc(list->list, list->count + 1, sizeof(char *));
 	list->list[list->count++] = xstrdup(text);
@@ -56,6 +55,35 @@ void conf_clear(struct conf *c, const struct conf_key *key)
 	}
 }
 
+/* Notes that |key| was set by |where|. */
+static void remember(struct conf *c, const struct conf_key *key,
+                     const char *where)
+{
+	char **slot;
+
+	if (c->origins == NULL)
+		c->origins = xcalloc(conf_key_count, sizeof(char *));
+	slot = &c->origins[key - conf_keys];
+	free(*slot);
+	*slot = xstrdup(where);
+}
+
+void conf_add(struct conf *c, const struct conf_key *key, const char *text,
+              const char *where)
+{
+	append(field(c, key), text);
+	remember(c, key, where);
+}
+
+const char *conf_origin(const struct conf *c, const char *path)
+{
+	const struct conf_key *key = conf_key_find(str_of(path));
+
+	if (c->origins == NULL || c->origins[key - conf_keys] == NULL)
+		return "default";
+	return c->origins[key - conf_keys];
+}
+
 static bool is_choice(const struct conf_key *key, const char *value)
 {
 	struct str rest = str_of(key->choices);
@@ -81,7 +109,10 @@ static int set_string(struct conf *c, const struct conf_key *key,
 		return err_set(detail, ERR_INVALID, "%s: %s must be one of: %s",
 		               where, key->path, key->choices);
 	conf_clear(c, key);
-	*slot = xstrdup(value);
+	/* Empty is the same as not set, where that is possible: containers
+	 * like to pass on variables that hold nothing. */
+	if (value[0] != '\0' || key->fallback != NULL)
+		*slot = xstrdup(value);
 	return ERR_OK;
 }
 
@@ -118,11 +149,6 @@ static int set_strings(struct conf *c, const struct conf_key *key,
 	struct conf_strings fresh = { NULL, 0 };
 	const char *text;
 
-	if (!config_setting_is_list(s) && !config_setting_is_array(s))
-		return err_set(detail, ERR_INVALID,
-		               "%s: %s must be a list of strings, (\"a\", "
-		               "\"b\")",
-		               where, key->path);
 	for (int i = 0; i < config_setting_length(s); i++) {
 		const config_setting_t *e =
 			config_setting_get_elem(s, (unsigned)i);
@@ -138,73 +164,102 @@ static int set_strings(struct conf *c, const struct conf_key *key,
 			                       ? " or { url = \"...\"; }"
 			                       : "");
 		}
-		conf_append(&fresh, text);
+		append(&fresh, text);
 	}
 	conf_clear(c, key);
 	*(struct conf_strings *)field(c, key) = fresh;
 	return ERR_OK;
 }
 
-static int set_setting(struct conf *c, const struct conf_key *key,
-                       const config_setting_t *s, const char *where,
-                       struct err_detail *detail)
+/* Sets |key| from |s|; |wanted_r| says what would have been right where the
+ * type is wrong. */
+static int set_typed(struct conf *c, const struct conf_key *key,
+                     const config_setting_t *s, const char *where,
+                     const char **wanted_r, struct err_detail *detail)
 {
 	int type = config_setting_type(s);
-	const char *wanted = "";
 
 	switch (key->type) {
 	case CONF_STRING:
 	case CONF_CHOICE:
-		if (type == CONFIG_TYPE_STRING)
-			return set_string(c, key, config_setting_get_string(s),
-			                  where, detail);
-		wanted = "a string in double quotes";
-		break;
+		*wanted_r = "a string in double quotes";
+		if (type != CONFIG_TYPE_STRING)
+			return ERR_PARSE;
+		return set_string(c, key, config_setting_get_string(s), where,
+		                  detail);
 	case CONF_NUMBER:
-		if (type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64)
-			return set_number(c, key, config_setting_get_int64(s),
-			                  where, detail);
-		wanted = "a whole number";
-		break;
+		*wanted_r = "a whole number";
+		if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
+			return ERR_PARSE;
+		return set_number(c, key, config_setting_get_int64(s), where,
+		                  detail);
 	case CONF_BOOL:
-		if (type == CONFIG_TYPE_BOOL) {
-			*(bool *)field(c, key) = config_setting_get_bool(s);
-			return ERR_OK;
-		}
-		wanted = "true or false";
-		break;
+		*wanted_r = "true or false";
+		if (type != CONFIG_TYPE_BOOL)
+			return ERR_PARSE;
+		*(bool *)field(c, key) = config_setting_get_bool(s);
+		return ERR_OK;
 	case CONF_STRINGS:
 	case CONF_LISTEN:
+		*wanted_r = "a list of strings, (\"a\", \"b\")";
+		if (!config_setting_is_list(s) && !config_setting_is_array(s))
+			return ERR_PARSE;
 		return set_strings(c, key, s, where, detail);
 	}
-	return err_set(detail, ERR_INVALID, "%s: %s must be %s", where,
-	               key->path, wanted);
+	return ERR_PARSE;
 }
 
-int conf_set_text(struct conf *c, const struct conf_key *key, const char *text,
-                  const char *where, struct err_detail *detail)
+static int set_setting(struct conf *c, const struct conf_key *key,
+                       const config_setting_t *s, const char *where,
+                       struct err_detail *detail)
 {
-	config_t cfg;
-	char *snippet, *value;
-	size_t len = strlen(text);
+	const char *wanted = "";
+	int rc = set_typed(c, key, s, where, &wanted, detail);
+
+	if (rc == ERR_PARSE)
+		return err_set(detail, ERR_INVALID, "%s: %s must be %s", where,
+		               key->path, wanted);
+	if (rc == ERR_OK)
+		remember(c, key, where);
+	return rc;
+}
+
+/* Strings as they stand, outer double quotes optional. */
+static int set_text_string(struct conf *c, const struct conf_key *key,
+                           const char *text, const char *where,
+                           struct err_detail *detail)
+{
+	struct str value = str_of(text);
+	struct str copy;
 	int rc;
 
-	if (key->type == CONF_STRING || key->type == CONF_CHOICE) {
-		if (len >= 2 && text[0] == '"' && text[len - 1] == '"') {
-			text++;
-			len -= 2;
-		}
-		value = xcalloc(1, len + 1);
-		memcpy(value, text, len);
-		rc = set_string(c, key, value, where, detail);
-		free(value);
-		return rc;
-	}
+	if (value.len >= 2 && str_starts(value, STR("\"")) &&
+	    str_ends(value, STR("\"")))
+		value = str_sub(value, 1, value.len - 2);
+	copy = str_dup(value);
+	rc = set_string(c, key, copy.data, where, detail);
+	str_free(&copy);
+	return rc;
+}
+
+/* Anything else is parsed as a configuration of one setting. */
+static int set_text_value(struct conf *c, const struct conf_key *key,
+                          const char *text, const char *where,
+                          struct err_detail *detail)
+{
+	struct err_detail why;
+	config_t cfg;
+	char *snippet;
+	int rc;
+
 	if (asprintf(&snippet, "value = %s;\n", text) < 0)
 		return err_set(detail, ERR_LIMIT, "%s: too long", where);
 	config_init(&cfg);
-	if (!config_read_string(&cfg, snippet) ||
-	    config_setting_length(config_root_setting(&cfg)) != 1) {
+	if (conf_scan(NULL, str_of(snippet), &why) != ERR_OK) {
+		rc = err_set(detail, ERR_INVALID, "%s: %s: %s", where,
+		             key->path, why.text);
+	} else if (!config_read_string(&cfg, snippet) ||
+	           config_setting_length(config_root_setting(&cfg)) != 1) {
 		rc = err_set(detail, ERR_INVALID,
 		             "%s: the value of %s is not libconfig syntax",
 		             where, key->path);
@@ -214,6 +269,19 @@ int conf_set_text(struct conf *c, const struct conf_key *key, const char *text,
 	}
 	config_destroy(&cfg);
 	free(snippet);
+	return rc;
+}
+
+int conf_set_text(struct conf *c, const struct conf_key *key, const char *text,
+                  const char *where, struct err_detail *detail)
+{
+	int rc;
+
+	if (key->type != CONF_STRING && key->type != CONF_CHOICE)
+		return set_text_value(c, key, text, where, detail);
+	rc = set_text_string(c, key, text, where, detail);
+	if (rc == ERR_OK)
+		remember(c, key, where);
 	return rc;
 }
 
@@ -256,19 +324,18 @@ static int set_group(struct conf *c, const config_setting_t *group,
 	return ERR_OK;
 }
 
-int conf_set_file(struct conf *c, const char *path, struct err_detail *detail)
+static int set_file_text(struct conf *c, const char *path, struct buf *text,
+                         struct err_detail *detail)
 {
 	config_t cfg;
-	FILE *f;
-	int rc;
+	int rc = conf_scan(path, buf_str(text), detail);
 
-	f = fopen(path, "re");
-	if (f == NULL)
-		return err_set(detail,
-		               errno == ENOENT ? ERR_NOT_FOUND : ERR_PERMISSION,
-		               "%s: %s", path, strerror(errno));
+	if (rc != ERR_OK)
+		return rc;
+	if (buf_append(text, "", 1) != ERR_OK) /* the NUL at the end */
+		return err_set(detail, ERR_INVALID, "%s: too long", path);
 	config_init(&cfg);
-	if (!config_read(&cfg, f)) {
+	if (!config_read_string(&cfg, text->data)) {
 		const char *file = config_error_file(&cfg);
 
 		rc = err_set(detail, ERR_INVALID, "%s:%d: %s",
@@ -278,7 +345,21 @@ int conf_set_file(struct conf *c, const char *path, struct err_detail *detail)
 		rc = set_group(c, config_root_setting(&cfg), "", path, detail);
 	}
 	config_destroy(&cfg);
-	fclose(f);
+	return rc;
+}
+
+int conf_set_file(struct conf *c, const char *path, struct err_detail *detail)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, CONF_FILE_MAX);
+	rc = file_read(path, &text, detail);
+	if (rc == ERR_OK)
+		rc = set_file_text(c, path, &text, detail);
+	else if (rc != ERR_NOT_FOUND && rc != ERR_PERMISSION)
+		rc = ERR_INVALID;
+	buf_reset(&text);
 	return rc;
 }
 

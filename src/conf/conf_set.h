@@ -6,6 +6,9 @@
 #include "conf/conf.h"
 #include "conf/conf_table.h"
 
+/* A file, or one that it includes, may have this many bytes. */
+#define CONF_FILE_MAX ((size_t)1 << 20)
+
 /*
  * conf_set_text sets |key| from |text| as written after -o or in the
  * environment: libconfig syntax; for a string the text as it stands, outer
@@ -21,11 +24,16 @@ int conf_set_text(struct conf *c, const struct conf_key *key, const char *text,
 int conf_set_file(struct conf *c, const char *path, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
+/* conf_origin tells what set the key |path| last: "FILE:LINE", "-o", the
+ * option, "environment NAME" or "default". Lives until it is set again. */
+const char *conf_origin(const struct conf *c, const char *path);
+
 /* conf_set_defaults gives every field its default. */
 void conf_set_defaults(struct conf *c);
 
-/* conf_append adds |text| to a list of strings. */
-void conf_append(struct conf_strings *list, const char *text);
+/* conf_add appends |text| to the list |key|, which |where| sets. */
+void conf_add(struct conf *c, const struct conf_key *key, const char *text,
+              const char *where);
 
 /* conf_clear frees the value of |key|. */
 void conf_clear(struct conf *c, const struct conf_key *key);

@@ -33,9 +33,11 @@ static bool host_is_fit(struct str host)
 	if (host.len == 0 || host.len > 255)
 		return false;
 	for (size_t i = 0; i < host.len; i++) {
-		char c = host.data[i];
+		unsigned char c = (unsigned char)host.data[i];
 
-		if (c <= ' ' || c == 0x7f || c == '/' || c == '@' || c == '[')
+		/* International names are written as they resolve: xn--... */
+		if (c <= ' ' || c >= 0x7f ||
+		    str_find(STR("/@[]?#\\\""), (char)c) != SIZE_MAX)
 			return false;
 	}
 	return true;

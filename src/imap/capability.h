@@ -4,6 +4,7 @@
  * occurs: `* CAPABILITY`, and `[CAPABILITY ...]` at the start of the text of a
  * greeting, of an untagged status or of a tagged reply. Words are compared
  * whole and without case, order is kept, nothing else of the line changes.
+ * A `[REFERRAL ...]` in the same place would lead clients around us: it goes.
  */
 #ifndef IMAP_CAPABILITY_H
 #define IMAP_CAPABILITY_H
@@ -20,7 +21,8 @@ struct imap_capability_policy {
 	bool offer_push;
 	/* push.enabled = false: the backend's own XAPPLEPUSHSERVICE passes. */
 	bool pass_push;
-	/* capability.hide: further words to take out; borrowed. */
+	/* capability.hide: further words to take out, whatever else is said
+	 * of them here; borrowed. */
 	const struct str *hide;
 	size_t hide_count;
 };
@@ -35,8 +37,9 @@ enum imap_capability_phase {
 
 /*
  * imap_capability_edit rewrites the capability text of |line| (a whole line
- * with its end) into |out|. Results: 0, |out| holds the whole new line;
- * ERR_NOT_FOUND, no capability text there and |out| is untouched; ERR_LIMIT.
+ * with its end) and appends the whole new line to |out|. Results: 0;
+ * ERR_NOT_FOUND, no capability text there, or it ends in a literal; ERR_LIMIT.
+ * |out| is unchanged on failure.
  */
 int imap_capability_edit(struct str line,
                          const struct imap_capability_policy *policy,
@@ -46,16 +49,18 @@ int imap_capability_edit(struct str line,
 /*
  * imap_capability_list appends the words of |line|'s capability text, single
  * spaces between them, e.g. "IMAP4rev1 IDLE". Results: 0; ERR_NOT_FOUND;
- * ERR_LIMIT.
+ * ERR_LIMIT. |out| is unchanged on failure.
  */
 int imap_capability_list(struct str line, struct buf *out)
 	__attribute__((warn_unused_result));
 
 /*
- * imap_capability_prelogin makes the list that is shown before login from the
- * backend's own pre-login list |backend| (words as from imap_capability_list;
- * empty: "IMAP4rev1 AUTH=PLAIN"). Only AUTH= mechanisms that imapbell handles
- * stay. Results: 0; ERR_LIMIT.
+ * imap_capability_prelogin appends the list that is shown before login, made
+ * from the backend's own pre-login list |backend| (words as from
+ * imap_capability_list; empty: "IMAP4rev1 SASL-IR LITERAL+ ID AUTH=PLAIN").
+ * Only AUTH= mechanisms that imapbell handles stay; STARTTLS and LOGINDISABLED
+ * never do, they are the listener's to add. Results: 0; ERR_LIMIT, |out| is
+ * unchanged.
  */
 int imap_capability_prelogin(struct str backend,
                              const struct imap_capability_policy *policy,
@@ -68,8 +73,9 @@ bool imap_capability_has(struct str list, struct str word);
 /*
  * imap_capability_refused tells whether the command |verb| belongs to a
  * capability that cannot be carried through a proxy and is stripped
- * (COMPRESS, UNAUTHENTICATE, ...; facts in the table in capability.c): it is
- * then answered here with NO, in any case of letters.
+ * (COMPRESS, UNAUTHENTICATE, STARTTLS, ...; see the table in capability.c): it
+ * is then answered here with NO, in any case of letters. Before login it is the
+ * listener's STARTTLS that comes first.
  */
 bool imap_capability_refused(struct str verb);
 

@@ -59,7 +59,10 @@ enum imap_frame_error {
 	IMAP_FRAME_LITERAL_GLUED,  /* abc{9+}: no SP or "(" before it */
 	IMAP_FRAME_LITERAL_QUOTED, /* {9+} inside a quote left open */
 	IMAP_FRAME_LITERAL_AFTER_ERROR, /* NUL or CR, and a literal announced */
-	IMAP_FRAME_LONG_ERROR /* NUL or CR in a line partly forwarded already */
+	/* NUL or CR in a command of which a part may have been forwarded: in a
+	 * long line, or in a line after a literal. */
+	IMAP_FRAME_LONG_ERROR,
+	IMAP_FRAME_NO_MEMORY
 };
 
 struct imap_frame {
@@ -102,7 +105,7 @@ struct imap_framer {
 	/* private: */
 	struct buf held;
 	uint64_t literal_left;
-	size_t scanned;
+	size_t given; /* of |held|, octets of the last frame */
 	uint8_t state;
 	uint8_t cls;
 	uint8_t flags;
@@ -117,8 +120,10 @@ void imap_framer_done(struct imap_framer *f);
 /*
  * imap_framer_next takes bytes from |in| and returns one frame. Results: 0;
  * ERR_MORE, |in| is empty now and the frame is not complete. A frame that was
- * bad is consumed whole when its error asks for BAD. Nothing is allocated while
- * |f| stands at the start of a line.
+ * bad is consumed whole when its error asks for BAD; after one that closes the
+ * rest of the stream is swallowed. A literal of size 0 is one empty frame, due
+ * at once. Nothing is allocated while |f| stands at the start of a line; what
+ * the last frame lay in goes back with the next call.
  */
 int imap_framer_next(struct imap_framer *f, struct str *in,
                      struct imap_frame *frame_r)
@@ -128,8 +133,9 @@ int imap_framer_next(struct imap_framer *f, struct str *in,
  * come (the server refused it): the next octets start a new command. */
 void imap_framer_skip_literal(struct imap_framer *f);
 
-/* imap_framer_at_start: between two commands or responses; the only place
- * where another line may be put into the stream. */
+/* imap_framer_at_start: between two commands or responses, nothing held of the
+ * next; the only place where another line may be put into the stream, or the
+ * stream handed to someone else. */
 bool imap_framer_at_start(const struct imap_framer *f);
 
 /* imap_frame_error_text says what was wrong, for a BAD or BYE line. */

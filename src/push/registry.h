@@ -26,7 +26,8 @@ struct registry *registry_new(struct loop *loop, struct ledger *ledger,
 void registry_free(struct registry **r);
 
 /* A user's wishes or login changed: look again. Called on a later turn, once
- * per user and turn, also for each user after the load. */
+ * per user and turn, also for each user after the load. |fn| NULL: nobody is
+ * called any more, what is on its way included. */
 typedef void registry_user_fn(void *arg, struct str user);
 void registry_observe(struct registry *r, registry_user_fn *fn, void *arg);
 

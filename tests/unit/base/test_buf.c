@@ -197,6 +197,23 @@ static void printf_above_the_ceiling_adds_nothing(void **state)
 	buf_reset(&b);
 }
 
+static void cut_drops_the_end_and_wipes_it(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	buf_cut(&b, 0);
+	assert_ok(buf_adds(&b, "user secret"));
+	buf_cut(&b, 11);
+	assert_str(buf_str(&b), "user secret");
+	buf_cut(&b, 4);
+	assert_str(buf_str(&b), "user");
+	for (size_t i = 4; i < 11; i++)
+		assert_int_equal(b.data[i], 0);
+	buf_reset(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +227,7 @@ int main(void)
 		cmocka_unit_test(clear_wipes_and_keeps_the_memory),
 		cmocka_unit_test(consume_moves_the_rest_and_wipes_behind_it),
 		cmocka_unit_test(consume_of_all_gives_the_memory_back),
+		cmocka_unit_test(cut_drops_the_end_and_wipes_it),
 		cmocka_unit_test(printf_appends_short_and_long),
 		cmocka_unit_test(printf_above_the_ceiling_adds_nothing),
 	};

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * opening - greeting, then a login or a probe (RFC 9051 sections 6.1.1, 6.2.2,
+ * 6.2.3, 7.1). A server that behaves strangely before the tagged OK is not
+ * believed: the name counts only after the reply to a login sent whole.
+ */
+#include "imap/opening.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "imap/capability.h"
+
+enum {
+	/* Two names and a password in base64, and a tag. */
+	EMIT_MAX = 16 * 1024,
+};
+
+void imap_opening_init(struct imap_opening *o,
+                       const struct imap_opening_opts *opts)
+{
+	struct str tag = opts->tag.len > 0 ? opts->tag : STR("a1");
+
+	*o = (struct imap_opening){ .state = IMAP_OPENING_GREETING,
+		                    .opts = *opts };
+	o->opts.tag = STR_NULL; /* the copy is the one that stays */
+	tag = str_sub(tag, 0, sizeof(o->tag) - 1);
+	memcpy(o->tag, tag.data, tag.len);
+	imap_emit_init(&o->emit, EMIT_MAX);
+	buf_init(&o->greeting_list, IMAP_EDIT_HELD);
+	buf_init(&o->list, IMAP_EDIT_HELD);
+}
+
+void imap_opening_done(struct imap_opening *o)
+{
+	imap_emit_done(&o->emit);
+	buf_reset(&o->greeting_list);
+	buf_reset(&o->list);
+}
+
+/* say makes |why| a sentence, with the server's own words if it said some. */
+static enum imap_opening_state say(struct imap_opening *o,
+                                   enum imap_opening_state state,
+                                   const char *what, struct str said)
+{
+	struct log_text safe;
+
+	(void)err_set(&o->why, ERR_UNAVAILABLE, "%s%s%s", what,
+	              said.len > 0 ? ": " : "", log_safe(said, &safe));
+	return state;
+}
+
+static enum imap_opening_state fail(struct imap_opening *o, const char *what,
+                                    struct str said)
+{
+	return say(o, IMAP_OPENING_FAILED, what, said);
+}
+
+/* send_next gives out what may be sent now. */
+static enum imap_opening_state send_next(struct imap_opening *o,
+                                         enum imap_opening_state state,
+                                         struct buf *send)
+{
+	if (buf_add(send, imap_emit_next(&o->emit)) != ERR_OK)
+		return fail(o, "no room to send", STR_NULL);
+	return state;
+}
+
+/* begin_probe asks for the list, which differs from the greeting's on some
+ * servers. */
+static enum imap_opening_state begin_probe(struct imap_opening *o,
+                                           struct buf *send)
+{
+	if (imap_emit_text(&o->emit, str_of(o->tag)) != ERR_OK ||
+	    imap_emit_text(&o->emit, STR(" CAPABILITY\r\n")) != ERR_OK)
+		return fail(o, "no room to send", STR_NULL);
+	return send_next(o, IMAP_OPENING_CAPABILITY, send);
+}
+
+/* begin_login sends the login, up to where the server must be waited for. */
+static enum imap_opening_state begin_login(struct imap_opening *o,
+                                           struct buf *send)
+{
+	bool sasl_ir =
+		o->opts.sasl_ir ||
+		imap_capability_has(buf_str(&o->greeting_list), STR("SASL-IR"));
+
+	if (imap_login_emit(o->opts.login, str_of(o->tag), sasl_ir, &o->emit) !=
+	    ERR_OK)
+		return fail(o, "login too long", STR_NULL);
+	return send_next(o, IMAP_OPENING_LOGIN, send);
+}
+
+/*
+ *   greeting        = "*" SP (resp-cond-auth / resp-cond-bye) CRLF
+ *   resp-cond-auth  = ("OK" / "PREAUTH") SP resp-text
+ * PREAUTH is somebody's session, but not this user's.
+ */
+static enum imap_opening_state on_greeting(struct imap_opening *o,
+                                           struct str response,
+                                           const struct imap_response *r,
+                                           struct buf *send)
+{
+	if (r->cls != IMAP_CLASS_STATUS)
+		return fail(o, "not an IMAP greeting", response);
+	if (r->status == IMAP_STATUS_PREAUTH)
+		return fail(o, "the server greets with PREAUTH", STR_NULL);
+	if (r->status != IMAP_STATUS_OK)
+		return fail(o, "the server refuses connections", r->text);
+	if (imap_capability_list(response, &o->greeting_list) == ERR_LIMIT)
+		return fail(o, "capability list too long", STR_NULL);
+	return o->opts.login != NULL ? begin_login(o, send)
+	                             : begin_probe(o, send);
+}
+
+/* on_probe waits for `* CAPABILITY` and the tagged OK. */
+static enum imap_opening_state on_probe(struct imap_opening *o,
+                                        struct str response,
+                                        const struct imap_response *r)
+{
+	if (r->cls == IMAP_CLASS_DATA &&
+	    imap_response_is(r, STR("CAPABILITY"))) {
+		buf_reset(&o->list);
+		if (imap_capability_list(response, &o->list) == ERR_LIMIT)
+			return fail(o, "capability list too long", STR_NULL);
+	}
+	if (r->cls != IMAP_CLASS_TAGGED)
+		return IMAP_OPENING_CAPABILITY;
+	if (r->status != IMAP_STATUS_OK)
+		return fail(o, "CAPABILITY refused", r->text);
+	if (o->list.len == 0)
+		return fail(o, "no capability list", STR_NULL);
+	return IMAP_OPENING_PROBED;
+}
+
+/* on_login_reply ends the login, also when a literal of it was pending. */
+static enum imap_opening_state on_login_reply(struct imap_opening *o,
+                                              const struct imap_response *r)
+{
+	if (r->status != IMAP_STATUS_OK)
+		return say(o, IMAP_OPENING_REFUSED, "login refused", r->text);
+	if (!imap_emit_finished(&o->emit))
+		return fail(o, "OK before the login was sent", STR_NULL);
+	return IMAP_OPENING_OPEN;
+}
+
+/* on_login waits for "+" where there is a stop, and for the tagged reply. */
+static enum imap_opening_state on_login(struct imap_opening *o,
+                                        const struct imap_response *r,
+                                        struct buf *send)
+{
+	if (r->cls == IMAP_CLASS_CONTINUATION) {
+		if (imap_emit_finished(&o->emit))
+			return fail(o, "unexpected continuation", STR_NULL);
+		return send_next(o, IMAP_OPENING_LOGIN, send);
+	}
+	return r->cls == IMAP_CLASS_TAGGED ? on_login_reply(o, r)
+	                                   : IMAP_OPENING_LOGIN;
+}
+
+/* step takes a response that is IMAP and neither BYE nor someone's tag. */
+static enum imap_opening_state step(struct imap_opening *o, struct str response,
+                                    const struct imap_response *r,
+                                    struct buf *send)
+{
+	switch (o->state) {
+	case IMAP_OPENING_GREETING:
+		return on_greeting(o, response, r, send);
+	case IMAP_OPENING_CAPABILITY:
+		return on_probe(o, response, r);
+	case IMAP_OPENING_LOGIN:
+		return on_login(o, r, send);
+	case IMAP_OPENING_OPEN:
+	case IMAP_OPENING_REFUSED:
+	case IMAP_OPENING_PROBED:
+	case IMAP_OPENING_FAILED:
+		break;
+	}
+	return o->state; /* over */
+}
+
+static bool is_waiting(const struct imap_opening *o)
+{
+	return o->state == IMAP_OPENING_GREETING ||
+	       o->state == IMAP_OPENING_CAPABILITY ||
+	       o->state == IMAP_OPENING_LOGIN;
+}
+
+enum imap_opening_state imap_opening_feed(struct imap_opening *o,
+                                          struct str response, struct buf *send,
+                                          bool *for_client_r)
+{
+	bool login = o->state == IMAP_OPENING_LOGIN;
+	struct imap_response r;
+
+	*for_client_r = false;
+	if (!is_waiting(o))
+		return o->state;
+	if (imap_response_parse(response, &r) != ERR_OK)
+		o->state = fail(o, "not IMAP", response);
+	else if (r.status == IMAP_STATUS_BYE)
+		o->state = fail(o, "the server said BYE", r.text);
+	else if (r.cls == IMAP_CLASS_TAGGED &&
+	         (o->state == IMAP_OPENING_GREETING ||
+	          !str_eq(r.tag, str_of(o->tag))))
+		o->state = fail(o, "a reply to no command", STR_NULL);
+	else
+		o->state = step(o, response, &r, send);
+	*for_client_r = login && o->state != IMAP_OPENING_FAILED &&
+	                r.cls != IMAP_CLASS_CONTINUATION;
+	return o->state;
+}

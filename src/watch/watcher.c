@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * watcher - what is said is the dialogue's business, who says it and over what
+ * is decided here. Does not know other users, and never comes back by itself.
+ */
+#include "watch/watcher.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "imap/capability.h"
+#include "imap/opening.h"
+#include "imap/reader.h"
+#include "net/dial.h"
+#include "net/stream.h"
+#include "watch/dialogue.h"
+#include "watch/login.h"
+#include "watch/trace.h"
+
+enum {
+	WATCHER_DIAL_MS = 30 * 1000,
+	/* For the greeting and again for the login: servers make those wait
+	 * who log in often. */
+	WATCHER_LOGIN_MS = 60 * 1000,
+	/* A response of what we ask for is a line. */
+	WATCHER_RESPONSE_MAX = 64 * 1024,
+	WATCHER_LOGIN_MAX = 64 * 1024,
+};
+
+enum watcher_state {
+	WATCHER_DIAL,
+	WATCHER_GREETING, /* connected, nothing was said */
+	WATCHER_LOGIN,
+	WATCHER_TALK, /* logged in: the dialogue */
+	WATCHER_ENDED,
+	WATCHER_STATES
+};
+
+#define TO(state) (1U << WATCHER_##state)
+
+static const struct {
+	const char *name;
+	unsigned to;
+} states[] = {
+	[WATCHER_DIAL] = { "dial", TO(GREETING) | TO(ENDED) },
+	[WATCHER_GREETING] = { "greeting", TO(LOGIN) | TO(ENDED) },
+	[WATCHER_LOGIN] = { "login", TO(TALK) | TO(ENDED) },
+	[WATCHER_TALK] = { "talk", TO(ENDED) },
+	[WATCHER_ENDED] = { "ended", 0 },
+};
+
+static_assert(sizeof(states) / sizeof(states[0]) == WATCHER_STATES,
+              "every state has a name");
+
+/* What is needed only until the login is through. */
+struct login_try {
+	struct imap_login login; /* empty again as soon as it was sent */
+	struct str sealed;       /* the row it came from */
+	struct imap_opening opening;
+	struct buf capabilities; /* words of the login reply */
+};
+
+struct watcher {
+	enum watcher_state state;
+	struct log_ctx log;
+	const struct watcher_env *env;
+	const struct watcher_handler *handler;
+	void *arg;
+	struct str user;
+	struct dial *dial;         /* DIAL only */
+	struct stream *stream;     /* from GREETING on */
+	struct login_try *try;     /* LOGIN only */
+	struct watch_trace *trace; /* NULL: not traced */
+	struct loop_timer *timer;
+	struct imap_reader reader;
+	struct dialogue dialogue;
+	bool told; /* on_watching was called */
+	enum watcher_end end;
+	char *why;
+};
+
+static void watcher_set_state(struct watcher *w, enum watcher_state to)
+{
+	assert(states[w->state].to & (1U << to));
+	log_debug(&w->log, "state %s -> %s", states[w->state].name,
+	          states[to].name);
+	w->state = to;
+}
+
+static void login_try_free(struct login_try **try)
+{
+	if (*try == NULL)
+		return;
+	imap_opening_done(&(*try)->opening);
+	imap_login_done(&(*try)->login);
+	str_free(&(*try)->sealed);
+	buf_reset(&(*try)->capabilities);
+	free(*try);
+	*try = NULL;
+}
+
+static void on_ended(void *arg)
+{
+	struct watcher *w = arg;
+
+	w->handler->on_end(w->arg, w->end, w->why); /* frees |w| */
+}
+
+static void watcher_end(struct watcher *w, enum watcher_end end,
+                        const char *why)
+{
+	if (w->state == WATCHER_ENDED)
+		return;
+	watcher_set_state(w, WATCHER_ENDED);
+	w->end = end;
+	w->why = xstrdup(why);
+	loop_timer_cancel(w->timer);
+	if (w->stream != NULL)
+		stream_close(&w->stream);
+	login_try_free(&w->try);
+	loop_defer(w->env->loop, on_ended, w);
+}
+
+static void watcher_write(struct watcher *w, struct buf *out)
+{
+	int rc;
+
+	if (out->len == 0)
+		return;
+	watch_trace_sent(w->trace, buf_str(out), w->state == WATCHER_LOGIN);
+	rc = stream_write(w->stream, buf_str(out));
+	buf_reset(out); /* wipes: it may be a password */
+	if (rc != ERR_OK)
+		watcher_end(w, WATCHER_LOST, "the connection takes no more");
+}
+
+/* What happened goes to the notifier in the turn in which we read it. */
+static void watcher_report(struct watcher *w, enum view_news news)
+{
+	static const enum notifier_kind kinds[] = {
+		[VIEW_STATE] = NOTIFIER_STATE,
+		[VIEW_CHANGE] = NOTIFIER_CHANGE,
+		[VIEW_NEW] = NOTIFIER_NEW,
+	};
+
+	static const char *const words[] = {
+		[VIEW_STATE] = "state",
+		[VIEW_CHANGE] = "change",
+		[VIEW_NEW] = "new",
+	};
+	const struct store_state *now = &w->dialogue.view.now;
+
+	if (news == VIEW_SAME)
+		return;
+	log_debug(&w->log, "%s messages=%lld uidnext=%u unseen=%lld",
+	          words[news], (long long)now->messages, now->uidnext,
+	          (long long)now->unseen);
+	notifier_event(w->env->notifier, kinds[news], now);
+}
+
+static void watcher_resync(struct watcher *w)
+{
+	struct view *view = &w->dialogue.view;
+	struct store_state stored;
+	int rc;
+
+	rc = registry_state(w->env->registry, w->user, view->now.mailbox,
+	                    &stored);
+	watcher_report(w, view_resync(view, rc == ERR_OK ? &stored : NULL));
+}
+
+/* watcher_step does what the dialogue wants done. */
+static void watcher_step(struct watcher *w)
+{
+	struct dialogue *d = &w->dialogue;
+	uint64_t now_ms = loop_now_ms(w->env->loop);
+
+	loop_timer_set(w->timer, d->due_ms > now_ms ? d->due_ms - now_ms : 0);
+	watcher_write(w, &d->out);
+	if (w->state == WATCHER_TALK && !w->told && dialogue_listens(d)) {
+		w->told = true;
+		w->handler->on_watching(w->arg);
+	}
+}
+
+static void watcher_talk(struct watcher *w, struct str response)
+{
+	struct dialogue *d = &w->dialogue;
+	enum dialogue_state before = d->state;
+	enum view_news news = VIEW_SAME;
+	struct err_detail why;
+	int event;
+
+	event = dialogue_feed(d, response, loop_now_ms(w->env->loop), &news,
+	                      &why);
+	if (event < 0) {
+		watcher_end(w, WATCHER_LOST, why.text);
+		return;
+	}
+	if (event == DIALOGUE_RESYNC)
+		watcher_resync(w);
+	else if (event == DIALOGUE_NEWS)
+		watcher_report(w, news);
+	if (d->state != before)
+		log_debug(&w->log, "dialogue %s -> %s",
+		          dialogue_state_name(before),
+		          dialogue_state_name(d->state));
+	watcher_step(w);
+}
+
+/* The row of the user may have changed while the server thought about the
+ * login from the old one: then nothing is known of the new one. */
+static bool is_login_current(const struct watcher *w)
+{
+	struct store_login row;
+
+	return registry_login(w->env->registry, w->user, &row) == ERR_OK &&
+	       str_eq(row.blob, w->try->sealed);
+}
+
+static void watcher_refused(struct watcher *w, struct str response)
+{
+	struct imap_response r;
+
+	if (imap_response_parse(response, &r) == ERR_OK &&
+	    watch_login_rejected(&r) && is_login_current(w))
+		watcher_end(w, WATCHER_REJECTED, w->try->opening.why.text);
+	else
+		watcher_end(w, WATCHER_LOST, w->try->opening.why.text);
+}
+
+static void watcher_logged_in(struct watcher *w)
+{
+	struct buf list = w->try->capabilities;
+
+	buf_init(&w->try->capabilities, 0);
+	login_try_free(&w->try);
+	watcher_set_state(w, WATCHER_TALK);
+	dialogue_begin(&w->dialogue, buf_str(&list), loop_now_ms(w->env->loop));
+	buf_reset(&list);
+	watcher_step(w);
+}
+
+/* The login reply, or an untagged line before it, may tell the capabilities. */
+static void note_capabilities(struct login_try *try, struct str response)
+{
+	struct buf list;
+
+	buf_init(&list, WATCHER_RESPONSE_MAX);
+	if (imap_capability_list(response, &list) == ERR_OK) {
+		buf_reset(&try->capabilities);
+		try->capabilities = list;
+	} else {
+		buf_reset(&list);
+	}
+}
+
+static void watcher_login(struct watcher *w, struct str response)
+{
+	struct login_try *try = w->try;
+	bool greeted = try->opening.state == IMAP_OPENING_LOGIN;
+	struct buf out;
+	bool ignored;
+
+	buf_init(&out, WATCHER_LOGIN_MAX);
+	if (greeted)
+		note_capabilities(try, response);
+	switch (imap_opening_feed(&try->opening, response, &out, &ignored)) {
+	case IMAP_OPENING_GREETING:
+	case IMAP_OPENING_LOGIN:
+		if (!greeted)
+			loop_timer_set(w->timer, WATCHER_LOGIN_MS);
+		watcher_write(w, &out);
+		if (w->state == WATCHER_LOGIN &&
+		    imap_emit_finished(&try->opening.emit))
+			imap_login_done(&try->login);
+		break;
+	case IMAP_OPENING_OPEN:
+		watcher_logged_in(w);
+		break;
+	case IMAP_OPENING_REFUSED:
+		watcher_refused(w, response);
+		break;
+	case IMAP_OPENING_CAPABILITY:
+	case IMAP_OPENING_PROBED: /* not without a login */
+	case IMAP_OPENING_FAILED:
+		watcher_end(w, WATCHER_LOST, try->opening.why.text);
+		break;
+	}
+	buf_reset(&out);
+}
+
+/* The login is opened when the greeting is there and not before, so that it
+ * lies open for no longer than it takes to send. */
+static void watcher_greeted(struct watcher *w)
+{
+	struct imap_opening_opts opts = { .tag = STR("W0") };
+	struct login_try *try = xcalloc(1, sizeof(*try));
+	struct str sealed;
+	int rc;
+
+	rc = watch_login_open(w->env->registry, w->env->seal, w->user,
+	                      &try->login, &sealed);
+	if (rc != ERR_OK) {
+		free(try);
+		watcher_end(w, WATCHER_LOST, "the stored login has gone");
+		return;
+	}
+	try->sealed = str_dup(sealed);
+	buf_init(&try->capabilities, WATCHER_RESPONSE_MAX);
+	opts.login = &try->login;
+	imap_opening_init(&try->opening, &opts);
+	w->try = try;
+	watcher_set_state(w, WATCHER_LOGIN);
+}
+
+static void watcher_response(struct watcher *w, struct str response)
+{
+	watch_trace_received(w->trace, response);
+	if (w->state == WATCHER_GREETING)
+		watcher_greeted(w);
+	if (w->state == WATCHER_LOGIN)
+		watcher_login(w, response);
+	else if (w->state == WATCHER_TALK)
+		watcher_talk(w, response);
+}
+
+static size_t on_data(void *arg, struct str bytes)
+{
+	struct watcher *w = arg;
+	struct str in = bytes;
+	struct str response;
+	int rc = ERR_OK;
+
+	while (w->state != WATCHER_ENDED && rc == ERR_OK) {
+		rc = imap_reader_next(&w->reader, &in, &response);
+		if (rc == ERR_OK)
+			watcher_response(w, response);
+		else if (rc != ERR_MORE)
+			watcher_end(w, WATCHER_LOST,
+			            rc == ERR_LIMIT ? "a response is too large"
+			                            : "not IMAP");
+	}
+	return bytes.len;
+}
+
+static void on_eof(void *arg)
+{
+	struct watcher *w = arg;
+
+	watcher_end(w, WATCHER_LOST, "the server closed the connection");
+}
+
+static void on_error(void *arg, int rc, const char *why)
+{
+	struct watcher *w = arg;
+
+	(void)rc;
+	watcher_end(w, WATCHER_LOST, why);
+}
+
+static const struct stream_handler stream_events = {
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_error = on_error,
+};
+
+static void on_dialled(void *arg, int rc, struct stream *stream,
+                       const char *why)
+{
+	struct watcher *w = arg;
+
+	w->dial = NULL;
+	if (rc != ERR_OK) {
+		watcher_end(w, WATCHER_UNREACHABLE, why);
+		return;
+	}
+	w->stream = stream;
+	watcher_set_state(w, WATCHER_GREETING);
+	loop_timer_set(w->timer, WATCHER_LOGIN_MS);
+	stream_set_handler(stream, &stream_events, w);
+}
+
+static void on_due(void *arg)
+{
+	struct watcher *w = arg;
+	struct err_detail why;
+
+	if (w->state != WATCHER_TALK) {
+		watcher_end(w, WATCHER_LOST,
+		            w->state == WATCHER_LOGIN
+		                    ? "no answer to the login in time"
+		                    : "no greeting in time");
+		return;
+	}
+	if (dialogue_due(&w->dialogue, loop_now_ms(w->env->loop), &why) !=
+	    ERR_OK)
+		watcher_end(w, WATCHER_LOST, why.text);
+	else
+		watcher_step(w);
+}
+
+/* Those who connected together do not renew together. */
+static uint64_t renew_ms(const struct watch_opts *opts)
+{
+	uint64_t earlier_s = rand_below(opts->renew_s / 8 + 1);
+
+	return (opts->renew_s - earlier_s) * 1000;
+}
+
+struct watcher *watcher_new(const struct watcher_env *env, struct str user,
+                            const struct log_ctx *log,
+                            const struct watcher_handler *handler, void *arg)
+{
+	struct dialogue_opts opts = {
+		.renew_ms = renew_ms(&env->opts),
+		.poll_ms = (uint64_t)env->opts.poll_s * 1000,
+	};
+	struct watcher *w = xcalloc(1, sizeof(*w));
+
+	w->state = WATCHER_DIAL;
+	w->log = *log;
+	w->env = env;
+	w->handler = handler;
+	w->arg = arg;
+	w->user = str_dup(user);
+	w->trace = watch_trace_new(env->opts.trace_user, user, log);
+	w->timer = loop_timer_new(env->loop, on_due, w);
+	imap_reader_init(&w->reader, WATCHER_RESPONSE_MAX);
+	dialogue_init(&w->dialogue, &opts, w->user, STR("INBOX"));
+	w->dial = dial_start(env->loop, env->resolver, &env->opts.backend,
+	                     WATCHER_DIAL_MS, on_dialled, w);
+	return w;
+}
+
+/* So that the server's log has no broken connection in it. */
+static void watcher_leave(struct watcher *w)
+{
+	if (w->state == WATCHER_TALK) {
+		dialogue_leave(&w->dialogue);
+		watcher_write(w, &w->dialogue.out);
+	}
+}
+
+void watcher_free(struct watcher **wp)
+{
+	struct watcher *w = *wp;
+
+	if (w == NULL)
+		return;
+	watcher_leave(w);
+	loop_defer_cancel(w->env->loop, on_ended, w);
+	if (w->dial != NULL)
+		dial_cancel(&w->dial);
+	if (w->stream != NULL)
+		stream_close(&w->stream);
+	login_try_free(&w->try);
+	loop_timer_free(&w->timer);
+	imap_reader_done(&w->reader);
+	dialogue_done(&w->dialogue);
+	watch_trace_free(&w->trace);
+	str_free(&w->user);
+	free(w->why);
+	free(w);
+	*wp = NULL;
+}

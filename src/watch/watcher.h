@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * watcher - one connection to the backend for one user: dials, logs in, tells
+ * the notifier what happened in the INBOX since the stored state, then what
+ * happens there as it happens. Ends when the connection does; whoever made it
+ * decides about another.
+ */
+#ifndef WATCH_WATCHER_H
+#define WATCH_WATCHER_H
+
+#include "base/log.h"
+#include "base/str.h"
+#include "watch/watch.h"
+
+struct watcher;
+
+/* What all watchers share; outlives them. */
+struct watcher_env {
+	struct loop *loop;
+	struct resolver *resolver;
+	struct registry *registry;
+	struct notifier *notifier;
+	const struct seal *seal; /* NULL: nobody can log in */
+	struct watch_opts opts;
+};
+
+enum watcher_end {
+	WATCHER_UNREACHABLE, /* no connection to the backend came about */
+	WATCHER_LOST,        /* it ended, or the server refused for now */
+	WATCHER_REJECTED     /* the server says that the login is wrong, and
+	                        it is still the one that is stored */
+};
+
+struct watcher_handler {
+	/* The mailbox is compared and listened to. Called once. */
+	void (*on_watching)(void *arg);
+	/* It is over, for the reason |why|. Called once, on a turn of its own;
+	 * the watcher is freed in it. */
+	void (*on_end)(void *arg, enum watcher_end end, const char *why);
+};
+
+/* watcher_new starts to dial. |user| is copied, |env| and |handler| are
+ * borrowed. */
+struct watcher *watcher_new(const struct watcher_env *env, struct str user,
+                            const struct log_ctx *log,
+                            const struct watcher_handler *handler, void *arg);
+
+/* watcher_free says goodbye if there is a connection; no call comes any more.
+ * Not from inside on_watching. */
+void watcher_free(struct watcher **w);
+
+#endif

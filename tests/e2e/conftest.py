@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: ISC
+"""What the tests stand on: servers once per run, an imapbell for each test."""
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import apns_certs
+from apns_standin import StandIn
+from courier import Courier
+from cyrus import Cyrus
+from dovecot import Dovecot
+from imapbell import ROOT, Imapbell
+
+UNPACKED = ROOT / ".cache/servers"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true",
+                     help="also the tests that take a minute or more")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows what imapbell said when a test fails."""
+    report = (yield).get_result()
+    if report.failed:
+        args = getattr(item, "funcargs", {})
+        for make in (args.get("bell"), args.get("module_bell")):
+            for bell in make.bells if make is not None else ():
+                report.sections.append(("imapbell", bell.log()))
+
+
+@pytest.fixture(scope="session")
+def folder():
+    """A folder that the servers' own users can read, too."""
+    path = Path(tempfile.mkdtemp(prefix="imapbell-test-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tls(folder):
+    """Certificates of listeners."""
+    return apns_certs.Certs(folder / "tls")
+
+
+@pytest.fixture(scope="session")
+def apple_certs(folder):
+    return apns_certs.Certs(folder / "apple")
+
+
+@pytest.fixture(scope="session")
+def dovecot(folder, tls):
+    server = Dovecot(folder / "dovecot", tls)
+    yield server
+    server.stop()
+
+
+def _needs_root():
+    if os.getuid() != 0:
+        pytest.skip("needs root for users of its own")
+
+
+@pytest.fixture(scope="session")
+def courier(folder):
+    _needs_root()
+    server = Courier(folder / "courier", UNPACKED / "courier-imap")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def cyrus(folder):
+    _needs_root()
+    server = Cyrus(folder / "cyrus", UNPACKED / "cyrus-imapd")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def cyrus_aps(folder):
+    """A Cyrus with an XAPPLEPUSHSERVICE of its own."""
+    _needs_root()
+    server = Cyrus(folder / "cyrus-aps", UNPACKED / "cyrus-imapd",
+                   topic="com.apple.mail.XServer.00000000-cyrus")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["dovecot", "courier", "cyrus"])
+def server(request):
+    """Each of the three real servers."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def apple(apple_certs):
+    """The stand-in for Apple's push service."""
+    with StandIn(apple_certs) as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def module_apple(apple_certs):
+    with StandIn(apple_certs) as standin:
+        yield standin
+
+
+class Bells:
+    """Makes imapbells, and judges each when the test is over."""
+
+    def __init__(self, folder, tls, apple):
+        self.folder = folder
+        self.tls = tls
+        self.apple = apple
+        self.bells = []
+        self.allowed = None
+
+    def __call__(self, port, *options):
+        """One in front of the server on |port|, started."""
+        bell = Imapbell(
+            tempfile.mkdtemp(prefix="bell-", dir=self.folder),
+            "imap://127.0.0.1:%d" % port, self.tls, self.apple.certs,
+            self.apple.url, options)
+        self.bells.append(bell)
+        return bell.start()
+
+    def allow(self, pattern):
+        """Error lines that match are what the test is about."""
+        self.allowed = pattern
+
+    def stop(self):
+        for bell in self.bells:
+            bell.stop(self.allowed)
+
+
+@pytest.fixture
+def bell(folder, tls, apple):
+    make = Bells(folder, tls, apple)
+    yield make
+    make.stop()
+
+
+@pytest.fixture(scope="module")
+def module_bell(folder, tls, module_apple):
+    """Where many short tests share one imapbell."""
+    make = Bells(folder, tls, module_apple)
+    yield make
+    make.stop()

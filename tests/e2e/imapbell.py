@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: ISC
+"""imapbell under test: starts it, reads its log, and judges how it ended."""
+import os
+import re
+import signal
+from pathlib import Path
+
+from imap import Imap
+from process import SLOW, Process
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("IMAPBELL_BIN", str(ROOT / "build/src/imapbell"))
+VALGRIND = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
+            "--errors-for-leak-kinds=definite,indirect,possible")
+COMMAND = (VALGRIND if os.environ.get("IMAPBELL_TEST_VALGRIND") else ()) + (
+    BINARY,)
+# What no run may leave on standard error.
+REPORT = re.compile(r"Sanitizer|runtime error:|^==\d+==|Assertion .* failed|"
+                    r"^\S+ error .*", re.M)
+
+
+class Imapbell:
+    """
+    One imapbell on a free port of 127.0.0.1 in front of |backend| (a URL).
+    |tls| and |apns| are apns_certs.Certs of the listener and of the APNs
+    stand-in at |apns_url|; without |apns_url| pushes are dry runs. |options|
+    come last on the command line, so that they win.
+    """
+
+    def __init__(self, folder, backend, tls, apns=None, apns_url=None,
+                 options=()):
+        self.folder = Path(folder)
+        self.state = self.folder / "state"
+        self.state.mkdir()
+        self.ca = tls.ca
+        self.args = [
+            *COMMAND, "-l", "imaps://127.0.0.1:0", "-b", backend,
+            "--tls-cert", tls.server_cert, "--tls-key", tls.server_key,
+            "--state", self.state, "--watch-login", "sealed"]
+        if apns_url is None:
+            self.args += ["--apns", "dry-run", "--apns-topic",
+                          "com.apple.mobilemail.push.org.example"]
+        else:
+            self.args += ["--apns", apns_url, "--apns-ca", apns.ca,
+                          "--apns-cert", apns.client_cert,
+                          "--apns-key", apns.client_key]
+        self.args += options
+        self.process = None
+        self.clients = []
+
+    def start(self):
+        """Starts it, again if need be, and waits until it is ready."""
+        log = self.folder / "imapbell.log"
+        start = len(log.read_text()) if log.exists() else 0
+        self.process = Process(self.args, log)
+        self.process.wait_output(r"\bready$", start=start)
+        self.port = int(self.process.wait_output(
+            r"listening url=imaps://127\.0\.0\.1:(\d+)", start=start)[1])
+        return self
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def log(self):
+        return self.process.output()
+
+    def wait_log(self, pattern, seconds=10.0, start=0):
+        return self.process.wait_output(pattern, seconds, start)
+
+    def connect(self, **how):
+        client = Imap(self.port, self.ca, **how)
+        self.clients.append(client)
+        return client
+
+    def session(self, user, how="LOGIN"):
+        """A new session of |user|, logged in."""
+        client = self.connect()
+        client.login(user, how=how)
+        return client
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self, allow=None):
+        """
+        Ends it as an operator does and judges: exit status 0, no report of a
+        sanitizer, no line at level error but those matching |allow|.
+        """
+        for client in self.clients:
+            client.close()
+        status = self.process.stop(60)
+        reports = [line for line in REPORT.findall(self.log())
+                   if allow is None or not re.search(allow, line)]
+        assert status in (0, -signal.SIGKILL), "status %d\n%s" % (status,
+                                                                  self.log())
+        assert not reports, "\n".join(reports) + "\n\n" + self.log()

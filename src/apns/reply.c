@@ -72,21 +72,19 @@ static json_t *body_load(struct str body)
 	return root;
 }
 
-/* reason_of names what |root| (may be NULL) says in words of the table. */
+/* reason_of finds the row's reason that |root| (may be NULL) names, or NULL. */
 static const char *reason_of(const json_t *root)
 {
 	const json_t *value = json_object_get(root, "reason");
-	struct str reason;
+	struct str reason =
+		str_new(json_string_value(value), json_string_length(value));
 
-	if (!json_is_string(value))
-		return root == NULL ? "" : "other";
-	reason = str_new(json_string_value(value), json_string_length(value));
 	if (reason.len == 0)
-		return "other";
+		return NULL;
 	for (size_t i = 0; i < ROWS; i++)
 		if (str_eq(reason, str_of(rows[i].reason)))
 			return rows[i].reason;
-	return "other";
+	return NULL;
 }
 
 static const struct apns_reply_row *row_find(int status, const char *reason)
@@ -113,6 +111,15 @@ static uint64_t retry_after_ms(struct str value)
 	return seconds * 1000;
 }
 
+const char *apns_reply_reason(struct str body)
+{
+	json_t *root = body_load(body);
+	const char *reason = reason_of(root);
+
+	json_decref(root);
+	return reason;
+}
+
 void apns_reply_parse(int status, struct str body, struct str retry_after,
                       struct apns_reply *reply_r)
 {
@@ -122,7 +129,7 @@ void apns_reply_parse(int status, struct str body, struct str retry_after,
 
 	/* 200 has no body; every other status has a reason. */
 	reply.reason = status == 200 ? "" : reason_of(root);
-	if (status != 200 && reply.reason[0] == '\0')
+	if (reply.reason == NULL)
 		reply.reason = "other";
 	reply.row = row_find(status, reply.reason);
 	if (json_is_integer(timestamp) && json_integer_value(timestamp) >= 0) {

@@ -48,6 +48,10 @@ struct apns_reply_case {
 void apns_reply_parse(int status, struct str body, struct str retry_after,
                       struct apns_reply *reply_r);
 
+/* apns_reply_reason finds the reason of the table that |body| names, which may
+ * be the debug data of GOAWAY too. NULL: none of them. Static. */
+const char *apns_reply_reason(struct str body);
+
 /*
  * apns_reply_judge turns the answer into a result. 410 unregisters as of its
  * timestamp, or as of the time of sending if it has none. A delay doubles with

@@ -175,6 +175,18 @@ static void nested_or_long_body_is_other(void **state)
 	assert_string_equal(reply.reason, "other");
 }
 
+static void goaway_data_may_name_a_reason(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		apns_reply_reason(STR("{\"reason\":\"BadCertificate\"}")),
+		"BadCertificate");
+	assert_null(apns_reply_reason(STR("")));
+	assert_null(apns_reply_reason(STR("Maximum active streams")));
+	assert_null(apns_reply_reason(STR("{\"reason\":\"x\"}")));
+	assert_null(apns_reply_reason(STR("{\"reason\":\"\"}")));
+}
+
 static void delay_doubles_up_to_four_hours(void **state)
 {
 	static const uint64_t want_s[] = { 900,   1800,  3600,  7200,
@@ -256,6 +268,7 @@ int main(void)
 			gone_without_usable_timestamp_means_since_sent),
 		cmocka_unit_test(unclear_answer_goes_again),
 		cmocka_unit_test(nested_or_long_body_is_other),
+		cmocka_unit_test(goaway_data_may_name_a_reason),
 		cmocka_unit_test(delay_doubles_up_to_four_hours),
 		cmocka_unit_test(retry_s_at_its_ends),
 		cmocka_unit_test(retry_after_goes_before),

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * apns - pushes out, verdicts back. What a push says is payload's, how it is
+ * asked for request's, what an answer means reply's, and the connection link's;
+ * here each push is kept until it has ended, once.
+ */
+#include "apns/apns.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "apns/endpoint.h"
+#include "apns/link.h"
+#include "apns/payload.h"
+#include "apns/reply.h"
+#include "apns/request.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/str.h"
+
+/* One push until its end. */
+struct push {
+	struct apns *apns;
+	uint64_t registration_id;
+	uint32_t attempts;
+	struct str token;
+	struct str topic;
+	uint64_t begun_ms; /* of the loop's clock */
+	int64_t sent_ms;   /* time of day */
+	push_done_fn *done;
+	void *arg;
+	struct push_result result; /* of one that ends without APNs */
+	TAILQ_ENTRY(push) all;
+};
+
+struct apns {
+	struct push_transport transport; /* first: what the queue holds */
+	struct loop *loop;
+	struct log_ctx log;
+	struct apns_endpoint endpoint;
+	struct apns_request_opts request;
+	char *push_type;
+	uint64_t timeout_ms;
+	unsigned retry_s;
+	struct apns_link *link; /* NULL: dry-run */
+	push_ready_fn *ready;
+	void *ready_arg;
+	TAILQ_HEAD(pushes, push) settled; /* end on the next turn */
+	bool closing;
+};
+
+static struct push *push_new(struct apns *a, const struct push_job *job,
+                             push_done_fn *done, void *arg)
+{
+	struct push *p = xcalloc(1, sizeof(*p));
+
+	p->apns = a;
+	p->registration_id = job->registration_id;
+	p->attempts = job->attempts;
+	p->token = str_dup(job->device_token);
+	p->topic = str_dup(job->topic);
+	p->begun_ms = loop_now_ms(a->loop);
+	p->sent_ms = loop_wall_ms(a->loop);
+	p->done = done;
+	p->arg = arg;
+	return p;
+}
+
+static void push_free(struct push **push)
+{
+	struct push *p = *push;
+
+	if (p == NULL)
+		return;
+	str_free(&p->token);
+	str_free(&p->topic);
+	free(p);
+	*push = NULL;
+}
+
+/* push_end gives the verdict, the last that happens to a push. */
+static void push_end(struct push *p, const struct push_result *result)
+{
+	push_done_fn *done = p->done;
+	void *arg = p->arg;
+	uint64_t id = p->registration_id;
+
+	push_free(&p);
+	done(arg, id, result);
+}
+
+static void end_settled(void *arg)
+{
+	struct apns *a = arg;
+	struct pushes turn = TAILQ_HEAD_INITIALIZER(turn);
+	struct push *p;
+
+	TAILQ_CONCAT(&turn, &a->settled, all);
+	while ((p = TAILQ_FIRST(&turn)) != NULL) {
+		struct push_result result = p->result;
+
+		TAILQ_REMOVE(&turn, p, all);
+		push_end(p, &result);
+	}
+}
+
+/* push_settle ends |p| on a later turn without APNs. */
+static void push_settle(struct push *p, enum push_verdict verdict, int status,
+                        const char *reason)
+{
+	struct apns *a = p->apns;
+
+	p->result.verdict = verdict;
+	p->result.status = status;
+	p->result.reason = reason;
+	if (TAILQ_EMPTY(&a->settled))
+		loop_defer(a->loop, end_settled, a);
+	TAILQ_INSERT_TAIL(&a->settled, p, all);
+}
+
+/* push_log writes the one line of an answered push. */
+static void push_log(const struct push *p, const struct push_result *result)
+{
+	const struct apns *a = p->apns;
+	struct log_text token;
+	struct log_text topic;
+
+	log_info(&a->log,
+	         "push answered status=%d%s%s token=%s topic=%s ms=%llu",
+	         result->status, result->reason[0] != '\0' ? " reason=" : "",
+	         result->reason, log_token(p->token, &token),
+	         log_safe(p->topic, &topic),
+	         (unsigned long long)(loop_now_ms(a->loop) - p->begun_ms));
+}
+
+static void judge(const struct push *p, const struct h2_response *response,
+                  struct push_result *result_r)
+{
+	const struct apns_reply_case c = {
+		.retry_s = p->apns->retry_s,
+		.attempts = p->attempts,
+		.sent_ms = p->sent_ms,
+		.random = rand_below(UINT32_MAX),
+	};
+	struct apns_reply reply;
+
+	apns_reply_parse(response->status, response->body,
+	                 response->retry_after, &reply);
+	apns_reply_judge(&reply, &c, result_r);
+}
+
+static void on_response(void *arg, const struct h2_response *response)
+{
+	struct push *p = arg;
+	struct push_result result = { .verdict = PUSH_AGAIN, .reason = "" };
+
+	if (response->outcome == H2_ANSWERED) {
+		judge(p, response, &result);
+		push_log(p, &result);
+	} else if (response->outcome == H2_UNKNOWN && !p->apns->closing) {
+		/* Always the same words, so that many become one line. */
+		log_warn(&p->apns->log, "push not answered, goes again: %s",
+		         response->why);
+	} else {
+		log_debug(&p->apns->log, "push not sent, goes again: %s",
+		          response->why);
+	}
+	push_end(p, &result);
+}
+
+/* submit hands the request over. Results: 0, or that of the room that refused:
+ * ERR_UNAVAILABLE may pass, anything else will not. */
+static int submit(struct push *p, const struct push_job *job,
+                  struct str payload)
+{
+	struct apns *a = p->apns;
+	struct apns_request request;
+	int rc;
+
+	rc = apns_request_fill(&request, &a->request, job, payload, p->sent_ms);
+	if (rc != 0)
+		return rc;
+	return apns_link_submit(a->link, &request.h2, a->timeout_ms,
+	                        on_response, p);
+}
+
+static void log_dry(const struct push *p, struct str payload)
+{
+	struct log_text token;
+	struct log_text topic;
+
+	/* The payload is printable ASCII whatever the account-id was. */
+	log_info(&p->apns->log, "dry-run push topic=%s token=%s payload=%.*s",
+	         log_safe(p->topic, &topic), log_token(p->token, &token),
+	         (int)payload.len, payload.data);
+}
+
+/* drop settles a push that APNs would refuse for ever. */
+static void drop(struct push *p, int rc)
+{
+	struct log_text token;
+
+	log_warn(&p->apns->log,
+	         "push cannot be sent token=%s registration=%llu: %s",
+	         log_token(p->token, &token),
+	         (unsigned long long)p->registration_id,
+	         rc == ERR_INVALID ? "device token or topic is malformed"
+	                           : "account-id is malformed");
+	push_settle(p, PUSH_DROP, 0, "other");
+}
+
+static int send_push(struct push_transport *t, const struct push_job *job,
+                     push_done_fn *done, void *arg)
+{
+	struct apns *a = (struct apns *)t;
+	struct push *p;
+	struct buf payload;
+	int rc;
+
+	if (a->closing)
+		return ERR_UNAVAILABLE;
+	p = push_new(a, job, done, arg);
+	buf_init(&payload, APNS_PAYLOAD_MAX);
+	rc = apns_payload_render(job, &payload);
+	if (rc == 0 && a->link == NULL) {
+		log_dry(p, buf_str(&payload));
+		push_settle(p, PUSH_DELIVERED, 200, "");
+	} else if (rc == 0) {
+		rc = submit(p, job, buf_str(&payload));
+	}
+	buf_reset(&payload);
+	if (rc == 0)
+		return 0;
+	if (rc == ERR_UNAVAILABLE) {
+		push_free(&p);
+		apns_link_want(a->link);
+		return rc;
+	}
+	drop(p, rc);
+	return 0;
+}
+
+static void set_ready(struct push_transport *t, push_ready_fn *ready, void *arg)
+{
+	struct apns *a = (struct apns *)t;
+
+	a->ready = ready;
+	a->ready_arg = arg;
+}
+
+static const struct push_transport_ops ops = {
+	.send = send_push,
+	.on_ready = set_ready,
+};
+
+static void on_link_ready(void *arg)
+{
+	struct apns *a = arg;
+
+	if (a->ready != NULL)
+		a->ready(a->ready_arg);
+}
+
+static int make_link(struct apns *a, struct resolver *resolver,
+                     const struct apns_opts *opts,
+                     const struct credential *credential,
+                     struct err_detail *detail)
+{
+	const struct apns_link_opts link = {
+		.host = a->endpoint.host,
+		.port = a->endpoint.port,
+		.in_flight_max = opts->in_flight_max,
+	};
+	struct tls_client_opts tls_opts = {
+		.ca_file = opts->ca_file,
+		.verify = true,
+		.alpn = "h2",
+		.http2 = true,
+	};
+	struct tls_ctx *tls;
+	int rc;
+
+	if (credential == NULL)
+		return err_set(detail, ERR_INVALID,
+		               "apns needs a certificate, or dry-run");
+	tls_opts.certificate = buf_str(&credential->certificate);
+	tls_opts.key = buf_str(&credential->key);
+	rc = tls_client_new(&tls_opts, &tls, detail);
+	if (rc != 0)
+		return rc;
+	a->link =
+		apns_link_new(a->loop, resolver, &link, tls, on_link_ready, a);
+	return 0;
+}
+
+int apns_new(struct loop *loop, struct resolver *resolver,
+             const struct apns_opts *opts, const struct credential *credential,
+             struct apns **a_r, struct err_detail *detail)
+{
+	struct apns *a = xcalloc(1, sizeof(*a));
+	int rc;
+
+	a->transport.ops = &ops;
+	a->loop = loop;
+	a->log.area = LOG_APNS;
+	a->push_type = xstrdup(opts->push_type);
+	a->timeout_ms = (uint64_t)opts->request_timeout_s * 1000;
+	a->retry_s = opts->retry_s;
+	a->request.authority = a->endpoint.authority;
+	a->request.push_type = a->push_type;
+	a->request.priority = opts->priority;
+	a->request.expiration_s = opts->expiration_s;
+	TAILQ_INIT(&a->settled);
+	rc = apns_endpoint_parse(str_of(opts->url), &a->endpoint, detail);
+	if (rc == 0 && !a->endpoint.dry_run)
+		rc = make_link(a, resolver, opts, credential, detail);
+	if (rc != 0) {
+		apns_free(&a);
+		return rc;
+	}
+	*a_r = a;
+	return 0;
+}
+
+void apns_free(struct apns **apns)
+{
+	struct apns *a = *apns;
+
+	if (a == NULL)
+		return;
+	a->closing = true;
+	loop_defer_cancel(a->loop, end_settled, a);
+	end_settled(a);
+	apns_link_free(&a->link);
+	free(a->push_type);
+	free(a);
+	*apns = NULL;
+}
+
+struct push_transport *apns_transport(struct apns *a)
+{
+	return &a->transport;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * prelogin - answers before login (RFC 9051 section 6.1 and 6.2). CAPABILITY
+ * and the greeting come from what the backend was seen to list.
+ */
+#include "proxy/prelogin.h"
+
+#include "base/buf.h"
+#include "proxy/backend.h"
+#include "proxy/client.h"
+#include "proxy/session.h"
+
+#define PRELOGIN_LINE_MAX ((size_t)16 * 1024)
+
+void prelogin_greet(struct session *s)
+{
+	struct buf line;
+
+	buf_init(&line, PRELOGIN_LINE_MAX);
+	if (buf_adds(&line, "* OK [CAPABILITY ") != 0 ||
+	    buf_add(&line, backend_greeting(s->env->backend)) != 0 ||
+	    buf_adds(&line, "] imapbell ready.\r\n") != 0)
+		session_close(s, "capability list too long");
+	else
+		session_answer(s, buf_str(&line));
+	buf_reset(&line);
+}
+
+void prelogin_count_bad(struct session *s)
+{
+	s->bad_commands++;
+	if (s->bad_commands >= PRELOGIN_BAD_MAX)
+		session_bye(s, "Too many bad commands.");
+}
+
+void prelogin_capability(struct session *s, struct str command)
+{
+	struct buf line;
+
+	buf_init(&line, PRELOGIN_LINE_MAX);
+	if (buf_adds(&line, "* CAPABILITY ") != 0 ||
+	    buf_add(&line, backend_capability(s->env->backend)) != 0 ||
+	    buf_adds(&line, "\r\n") != 0)
+		session_close(s, "capability list too long");
+	else
+		session_reply(s, client_tag(command), buf_str(&line),
+		              "OK CAPABILITY completed.");
+	buf_reset(&line);
+}
+
+void prelogin_id(struct session *s, struct str command)
+{
+	session_reply(s, client_tag(command), STR("* ID NIL\r\n"),
+	              "OK ID completed.");
+}
+
+void prelogin_logout(struct session *s, struct str command)
+{
+	session_reply(s, client_tag(command), STR("* BYE Logging out.\r\n"),
+	              "OK LOGOUT completed.");
+	session_close(s, "logout");
+}
+
+void prelogin_noop(struct session *s, struct str command)
+{
+	session_reply(s, client_tag(command), STR_NULL, "OK NOOP completed.");
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * prelogin - imapbell as the server, before a backend is known: greeting,
+ * CAPABILITY, ID, NOOP, LOGOUT. Strangers who never log in never cost the
+ * backend a connection.
+ */
+#ifndef PROXY_PRELOGIN_H
+#define PROXY_PRELOGIN_H
+
+#include "base/str.h"
+
+struct session;
+
+/* Octets a client may send before it is logged in, all attempts together. */
+#define PRELOGIN_BYTES_MAX ((uint64_t)256 * 1024)
+
+/* Commands that are unknown or malformed before `* BYE`. */
+#define PRELOGIN_BAD_MAX 3
+
+/* prelogin_greet sends the greeting. */
+void prelogin_greet(struct session *s);
+
+/* prelogin_count_bad: one more bad command; the last one closes. */
+void prelogin_count_bad(struct session *s);
+
+/* intercept_fn, one for each command. */
+void prelogin_capability(struct session *s, struct str command);
+void prelogin_id(struct session *s, struct str command);
+void prelogin_logout(struct session *s, struct str command);
+void prelogin_noop(struct session *s, struct str command);
+
+#endif

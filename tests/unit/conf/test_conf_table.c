@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Walks every row: what an operator may write for it, and what not. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf_set.h"
@@ -283,6 +284,73 @@ static void each_word_of_a_choice_is_taken(void **state)
 	}
 }
 
+/* uncomment takes away each "#" that stands directly before a setting; prose
+ * has a space after it. */
+static void uncomment(char *text)
+{
+	char *to = text;
+
+	for (char *from = text; *from != '\0'; from++) {
+		bool starts =
+			from == text || from[-1] == '\n' || from[-1] == '\t';
+
+		if (!(starts && *from == '#' && from[1] >= 'a' &&
+		      from[1] <= 'z'))
+			*to++ = *from;
+	}
+	*to = '\0';
+}
+
+static void sample_sets_every_key_to_its_default(void **state)
+{
+	static char text[65536];
+	char path[512];
+	const char *root = getenv("SOURCE_ROOT");
+	struct conf c = { 0 }, defaults = { 0 };
+	size_t len;
+	FILE *f;
+
+	(void)state;
+	if (root == NULL)
+		skip(); /* not run by meson */
+	snprintf(path, sizeof(path), "%s/etc/imapbell.conf", root);
+	conf_set_defaults(&defaults);
+	conf_set_defaults(&c);
+	assert_ok(conf_set_file(&c, path, NULL));
+	for (size_t i = 0; i < conf_key_count; i++)
+		assert_string_equal(conf_origin(&c, conf_keys[i].path),
+		                    "default");
+
+	f = fopen(path, "r");
+	assert_non_null(f);
+	len = fread(text, 1, sizeof(text) - 1, f);
+	assert_ok(fclose(f));
+	assert_in_range(len, 1, sizeof(text) - 2);
+	uncomment(text);
+	assert_ok(conf_set_file(&c, files_put("sample", text), NULL));
+	for (size_t i = 0; i < conf_key_count; i++) {
+		const struct conf_key *key = &conf_keys[i];
+
+		assert_string_not_equal(conf_origin(&c, key->path), "default");
+		if (key->fallback == NULL)
+			continue;
+		if (key->type == CONF_STRING || key->type == CONF_CHOICE)
+			assert_string_equal(
+				*(char *const *)field(&c, key),
+				*(char *const *)field(&defaults, key));
+		else if (key->type == CONF_NUMBER)
+			assert_int_equal(
+				*(const unsigned *)field(&c, key),
+				*(const unsigned *)field(&defaults, key));
+		else if (key->type == CONF_BOOL)
+			assert_int_equal(*(const bool *)field(&c, key),
+			                 *(const bool *)field(&defaults, key));
+	}
+	conf_done(&c);
+	conf_done(&defaults);
+	files_clear(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +363,7 @@ int main(void)
 		cmocka_unit_test(times_are_one_or_more),
 		cmocka_unit_test(wrong_type_is_refused),
 		cmocka_unit_test(each_word_of_a_choice_is_taken),
+		cmocka_unit_test(sample_sets_every_key_to_its_default),
 	};
 
 	return cmocka_run_group_tests_name("conf_table", tests, files_begin,

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Every key and every built option is in the sample configuration, in the
+manual and (options) in --help, each with its default; and nothing else is."""
+
+import re
+import subprocess
+import sys
+
+import sources
+
+STRING = r'"((?:\\.|[^"\\])*)"'
+ROW = re.compile(r'\b(STRING|STRINGS|CHOICE|NUMBER|BOOL)\(' + STRING +
+                 r'([^;]*?)\),\n')
+LISTEN = re.compile(r'\{ ' + STRING + r', CONF_LISTEN, [^"]*' + STRING)
+OPTION = re.compile(r'\{ ' + STRING + r", (?:'(.)'|0), (?:" + STRING +
+                    r'|NULL), (?:' + STRING + r'|NULL),\s*(true|false),')
+
+# What follows the dot when the word is the name of a file.
+FILES = ('c', 'conf', 'csr', 'h', 'md', 'p12', 'pem')
+
+
+def unescape(text):
+    return re.sub(r'\\(.)', r'\1', text)
+
+
+def keys(root):
+    """Each key with its default as a file has it; None: there is none."""
+    text = sources.read(root, 'src/conf/conf_table.c')
+    text = text[text.index('conf_keys[] = {'):]
+    found = {m[1]: unescape(m[2]) for m in LISTEN.finditer(text)}
+    for kind, name, rest in ROW.findall(text):
+        last = re.findall(STRING, rest)
+        default = unescape(last[0]) if last else None
+        if kind in ('STRING', 'CHOICE') and default is not None:
+            default = f'"{default}"'
+        if kind == 'STRINGS':
+            default = '()'
+        found[name] = default
+    if len(found) != len(re.findall(r'^\t(?:\{ "|[A-Z]+\()', text, re.M)):
+        sys.exit('conf_table.c: a row of a form that keys.py does not know')
+    return found
+
+
+def options(root):
+    """The long and short names of what is built, with their argument."""
+    text = sources.read(root, 'src/conf/option.c')
+    rows = OPTION.findall(text)
+    if len(rows) != len(re.findall(r'^\t\{ "', text, re.M)):
+        sys.exit('option.c: a row of a form that keys.py does not know')
+    return {(letter, name, argument)
+            for name, letter, argument, _, built in rows if built == 'true'}
+
+
+def in_sample(root):
+    """Each key of the sample with what it is set to, commented out."""
+    group, found = '', {}
+    for n, line in enumerate(
+            sources.read(root, 'etc/imapbell.conf').splitlines(), 1):
+        setting = re.fullmatch(r'\t?#([a-z_]+) = (.*);', line)
+        begin = re.fullmatch(r'([a-z_]+) = \{', line)
+        if setting:
+            found[group + setting[1]] = setting[2]
+        elif begin:
+            group = begin[1] + '.'
+        elif line == '};':
+            group = ''
+        elif line and not re.match(r'\t?# ', line):
+            sys.exit(f'etc/imapbell.conf:{n}: neither a comment nor a setting')
+    return found
+
+
+def in_manual(root):
+    """Each key of the manual with the default that it gives, or None."""
+    found = {}
+    for name, default in re.findall(
+            r'^\.It Va (\S+)(?: No = Li (.*))?$',
+            sources.read(root, 'etc/imapbell.conf.5'), re.M):
+        found[name] = default.replace('\\&', '').replace('\\(dq', '"') or None
+    return found
+
+
+def same(a, b):
+    return re.sub(r'\s', '', a or '') == re.sub(r'\s', '', b or '')
+
+
+def compare_keys(root):
+    table, sample, manual = keys(root), in_sample(root), in_manual(root)
+    for name in sorted(table.keys() | sample.keys() | manual.keys()):
+        for place, there in (('etc/imapbell.conf', sample),
+                             ('etc/imapbell.conf.5', manual)):
+            if name not in there:
+                yield f'{place}: {name} is missing'
+            elif name not in table:
+                yield f'{place}: {name} is no key of conf_table.c'
+            elif table[name] is None and there is manual and there[name]:
+                yield f'{place}: {name} has no default'
+            elif table[name] and not same(table[name], there[name]):
+                yield f'{place}: {name} = {there[name]}: the default is ' \
+                      f'{table[name]}'
+
+
+def compare_options(root, imapbell):
+    built = options(root)
+    manual = {(letter, name, argument) for letter, name, argument in re.findall(
+        r'^\.It (?:Fl (\w) , )?Fl -([a-z-]+)(?: Ar (\S+))?$',
+        sources.read(root, 'etc/imapbell.8'), re.M)}
+    places = [('etc/imapbell.8', manual)]
+    if imapbell:
+        text = subprocess.run([imapbell, '--help'], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        places.append(('--help', set(re.findall(
+            r'^  (?:-(\w), |    )--([a-z-]+)(?: ([A-Z]\S*))?', text, re.M))))
+    for place, there in places:
+        for row in sorted(built - there):
+            yield f'{place}: {row} is missing'
+        for row in sorted(there - built):
+            yield f'{place}: {row} is no built option of option.c'
+
+
+def strangers(root):
+    """Words in prose that look like a key and are none."""
+    table = keys(root)
+    groups = '|'.join(sorted({name.split('.')[0] for name in table} -
+                             {'listen'}))
+    for path in ('README.md', 'NEWS.md', 'etc/imapbell.8',
+                 'etc/imapbell.conf.5', 'etc/imapbell.conf'):
+        text = sources.read(root, path)
+        for m in re.finditer(rf'(?<![\w./@-])(?:{groups})\.[a-z]+_?[a-z_]*\b'
+                             r'(?![.\w/@-])', text):
+            if m.group() not in table and \
+                    m.group().split('.')[1] not in FILES:
+                yield f'{path}:{sources.line_of(text, m.start())}: ' \
+                      f'{m.group()} is no key of conf_table.c'
+
+
+def main(root, imapbell=None):
+    sources.report([*compare_keys(root), *compare_options(root, imapbell),
+                    *strangers(root)])
+
+
+main(*sys.argv[1:])

@@ -31,7 +31,8 @@ int imap_mailbox_utf7(struct str utf8, struct buf *out)
 /*
  * imap_mailbox_hash writes the lower-case hex MD5 of the decoded name, which
  * is how Apple names a mailbox in a push (INBOX as "INBOX"). A name that is not
- * valid modified UTF-7 is hashed as it stands.
+ * valid modified UTF-7 is hashed as it stands. All zeros if this machine has no
+ * MD5 at all: a name that no phone knows.
  */
 void imap_mailbox_hash(struct str name, char hash_r[IMAP_MAILBOX_HASH_LEN + 1]);
 

@@ -14,7 +14,9 @@
 /*
  * imap_trace_frame appends one line of text for |frame| to |out|: arguments of
  * LOGIN, the initial response of AUTHENTICATE and, when |sasl|, the whole line
- * become "<secret>"; device tokens show 8 digits. Cut to |out|'s ceiling.
+ * become "<secret>"; device tokens show 8 digits. Lines that go on after a
+ * literal, and lines that are no command, show their length only, since they
+ * may belong to a login. No line end; cut to |out|'s ceiling.
  */
 void imap_trace_frame(const struct imap_frame *frame, bool sasl,
                       struct buf *out);

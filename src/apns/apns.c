@@ -7,6 +7,7 @@
 #include "apns/apns.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "apns/endpoint.h"
@@ -26,8 +27,9 @@ struct push {
 	uint32_t attempts;
 	struct str token;
 	struct str topic;
-	uint64_t begun_ms; /* of the loop's clock */
-	int64_t sent_ms;   /* time of day */
+	char id[APNS_ID_LEN + 1]; /* what APNs knows it by */
+	uint64_t begun_ms;        /* of the loop's clock */
+	int64_t sent_ms;          /* time of day */
 	push_done_fn *done;
 	void *arg;
 	struct push_result result; /* of one that ends without APNs */
@@ -127,11 +129,12 @@ static void push_log(const struct push *p, const struct push_result *result)
 	struct log_text topic;
 
 	log_info(&a->log,
-	         "push answered status=%d%s%s token=%s topic=%s ms=%llu",
+	         "push answered status=%d%s%s token=%s topic=%s ms=%llu id=%s",
 	         result->status, result->reason[0] != '\0' ? " reason=" : "",
 	         result->reason, log_token(p->token, &token),
 	         log_safe(p->topic, &topic),
-	         (unsigned long long)(loop_now_ms(a->loop) - p->begun_ms));
+	         (unsigned long long)(loop_now_ms(a->loop) - p->begun_ms),
+	         p->id);
 }
 
 static void judge(const struct push *p, const struct h2_response *response,
@@ -181,6 +184,7 @@ static int submit(struct push *p, const struct push_job *job,
 	rc = apns_request_fill(&request, &a->request, job, payload, p->sent_ms);
 	if (rc != 0)
 		return rc;
+	memcpy(p->id, request.id, sizeof(p->id));
 	return apns_link_submit(a->link, &request.h2, a->timeout_ms,
 	                        on_response, p);
 }

@@ -18,34 +18,27 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "net/address.h"
+#include "net/farewell.h"
 #include "net/loop_io.h"
+#include "net/output.h"
 #include "net/tls_conn.h"
 #include "net/wire.h"
 
 enum {
 	SCRATCH_BYTES = 32 * 1024, /* what was kept, and a record behind it */
-	RECORD_BYTES = 16 * 1024,  /* one TLS record */
 	/* One stream that never stops must not keep the others waiting. */
 	READS_PER_TURN = 4,
-	WRITES_PER_TURN = 16,
 	/* A read of less most likely emptied the socket: the loop tells if
 	 * not, which is cheaper than to ask each time. */
 	READ_AGAIN_BYTES = 1024,
-	CLOSE_FLUSH_MS = 5000,
-	/* An unread byte at close makes the kernel send RST, which destroys
-	 * our last words on their way: read on for a while. */
-	CLOSE_LINGER_MS = 2000,
-	CLOSE_DISCARD_BYTES = 1024 * 1024,
 };
 
 enum stream_state {
 	STREAM_STARTING,  /* handshake, or on_open is due */
 	STREAM_UPGRADING, /* plain output goes out before the handshake */
 	STREAM_OPEN,
-	STREAM_LOST,      /* on_error is due or was told */
-	STREAM_ENDING,    /* closed by its owner: output goes out */
-	STREAM_LINGERING, /* our end is said; the peer's is awaited */
-	STREAM_GONE       /* freed at the end of the turn */
+	STREAM_LOST, /* on_error is due or was told */
+	STREAM_GONE  /* freed at the end of the turn */
 };
 
 enum stream_input {
@@ -60,8 +53,8 @@ TAILQ_HEAD(stream_list, stream);
 struct stream_pool {
 	struct loop *loop;
 	struct stream_list todo; /* want a turn */
-	struct stream_list closing;
-	bool deferred; /* pool_work is asked for */
+	bool deferred;           /* pool_work is asked for */
+	struct farewells farewells;
 	char scratch[SCRATCH_BYTES];
 };
 
@@ -69,23 +62,19 @@ struct stream_pool {
 struct stream_upgrade {
 	struct tls_ctx *tls;
 	char *name;
-	size_t plain_left; /* bytes of |out| that belong before TLS */
+	size_t plain_left; /* bytes of the output that belong before TLS */
 };
 
 struct stream {
 	TAILQ_ENTRY(stream) todo;
-	TAILQ_ENTRY(stream) closing; /* ENDING and LINGERING */
 	struct stream_pool *pool;
 	struct loop_io *io;
 	struct wire wire;
 	const struct stream_handler *handler;
 	void *arg;
-	struct buf in;  /* what the owner left */
-	struct buf out; /* what the peer did not take yet */
-	size_t sent;    /* bytes of |out| that are gone, and wiped */
-	size_t discarded;
+	struct buf in; /* what the owner left */
+	struct output out;
 	struct stream_upgrade *upgrade;
-	struct loop_timer *deadline; /* while closing */
 	enum stream_state state;
 	enum stream_input input;
 	unsigned int read_wait;  /* readiness that reading waits for */
@@ -153,20 +142,16 @@ static void drop_upgrade(struct stream *s)
 
 static void drop_output(struct stream *s)
 {
-	buf_reset(&s->out);
-	s->sent = 0;
+	output_done(&s->out);
 	s->write_wait = 0;
 }
 
 /* stream_gone lets go of everything but the struct itself. */
 static void stream_gone(struct stream *s, bool reset)
 {
-	if (s->state == STREAM_ENDING || s->state == STREAM_LINGERING)
-		TAILQ_REMOVE(&s->pool->closing, s, closing);
 	s->state = STREAM_GONE;
 	s->handler = NULL;
 	loop_io_free(&s->io);
-	loop_timer_free(&s->deadline);
 	drop_upgrade(s);
 	drop_output(s);
 	buf_reset(&s->in);
@@ -186,13 +171,6 @@ static void update_io(struct stream *s)
 	case STREAM_OPEN:
 		if (s->handler != NULL && !s->paused && s->input == INPUT_OPEN)
 			want |= s->read_wait;
-		break;
-	case STREAM_ENDING:
-		if (s->input == INPUT_OPEN)
-			want |= LOOP_READ;
-		break;
-	case STREAM_LINGERING:
-		want = LOOP_READ;
 		break;
 	case STREAM_LOST:
 		want = 0;
@@ -246,39 +224,21 @@ static size_t sendable(const struct stream *s)
 	return s->upgrade != NULL ? s->upgrade->plain_left : stream_pending(s);
 }
 
-/* note_sent wipes what went out; the buffer goes back when it is empty. */
-static void note_sent(struct stream *s, size_t n)
-{
-	mem_wipe(s->out.data + s->sent, n);
-	s->sent += n;
-	if (s->upgrade != NULL)
-		s->upgrade->plain_left -= n;
-	if (s->sent == s->out.len)
-		drop_output(s);
-}
-
-/* flush sends what the peer takes, a record at a time. */
+/* flush sends what the peer takes. */
 static void flush(struct stream *s)
 {
-	enum wire_result result = WIRE_DONE;
-	size_t len;
+	size_t left = sendable(s);
+	enum wire_result result;
 
 	s->write_wait = 0;
-	for (int i = 0; i < WRITES_PER_TURN && result == WIRE_DONE; i++) {
-		len = sendable(s);
-		if (len == 0)
-			break;
-		if (len > RECORD_BYTES)
-			len = RECORD_BYTES;
-		result = wire_write(&s->wire, s->out.data + s->sent, len, &len);
-		if (result == WIRE_DONE)
-			note_sent(s, len);
-	}
+	result = output_send(&s->out, &s->wire, &left);
+	if (s->upgrade != NULL)
+		s->upgrade->plain_left = left;
 	if (result == WIRE_BROKEN)
 		write_broken(s);
 	else if (result != WIRE_DONE)
 		s->write_wait = waits_for(result);
-	else if (sendable(s) > 0)
+	else if (left > 0)
 		stream_later(s);
 	if (s->high && stream_pending(s) <= STREAM_LOW_WATER) {
 		s->high = false;
@@ -454,56 +414,6 @@ static void work_open(struct stream *s, unsigned int ready)
 		read_input(s);
 }
 
-/* discard reads and forgets; past the bound the peer is left to its fate. */
-static void discard(struct stream *s)
-{
-	enum wire_result result = WIRE_DONE;
-	size_t len;
-
-	for (int i = 0; i < READS_PER_TURN && result == WIRE_DONE; i++) {
-		len = 0;
-		result = wire_discard(&s->wire, s->pool->scratch, SCRATCH_BYTES,
-		                      &len);
-		mem_wipe(s->pool->scratch, len);
-		s->discarded += len;
-	}
-	if (result == WIRE_END)
-		s->input = INPUT_TOLD;
-	if (result == WIRE_BROKEN || s->discarded > CLOSE_DISCARD_BYTES ||
-	    (result == WIRE_END && s->state == STREAM_LINGERING))
-		stream_gone(s, false);
-}
-
-/* end says our end of the connection once all output is gone. */
-static void end(struct stream *s)
-{
-	enum wire_result result;
-
-	if (stream_pending(s) > 0 && s->wire.error == NULL)
-		flush(s);
-	if (stream_pending(s) > 0 && s->wire.error == NULL)
-		return;
-	s->write_wait = 0;
-	result = wire_finish(&s->wire);
-	if (result == WIRE_WANT_READ || result == WIRE_WANT_WRITE) {
-		s->write_wait = waits_for(result);
-	} else if (result != WIRE_DONE || s->input != INPUT_OPEN) {
-		stream_gone(s, false);
-	} else {
-		s->state = STREAM_LINGERING;
-		loop_timer_set(s->deadline, CLOSE_LINGER_MS);
-	}
-}
-
-static void work_ending(struct stream *s, unsigned int ready)
-{
-	if ((ready & LOOP_READ) != 0 && s->input == INPUT_OPEN)
-		discard(s);
-	if (s->state == STREAM_ENDING &&
-	    (s->write_wait == 0 || (s->write_wait & ready) != 0))
-		end(s);
-}
-
 /* stream_turn does what the state and |ready| allow. */
 static void stream_turn(struct stream *s, unsigned int ready)
 {
@@ -520,13 +430,6 @@ static void stream_turn(struct stream *s, unsigned int ready)
 	case STREAM_LOST:
 		tell_lost(s);
 		break;
-	case STREAM_ENDING:
-		work_ending(s, ready);
-		break;
-	case STREAM_LINGERING:
-		if ((ready & LOOP_READ) != 0)
-			discard(s);
-		break;
 	case STREAM_GONE:
 		break;
 	}
@@ -538,13 +441,6 @@ static void on_ready(void *arg, unsigned int ready)
 	struct stream *s = arg;
 
 	stream_turn(s, ready);
-}
-
-static void on_deadline(void *arg)
-{
-	struct stream *s = arg;
-
-	stream_gone(s, true);
 }
 
 static void pool_free(void *arg)
@@ -563,7 +459,10 @@ static struct stream_pool *pool_of(struct loop *loop)
 		pool = xcalloc(1, sizeof(*pool));
 		pool->loop = loop;
 		TAILQ_INIT(&pool->todo);
-		TAILQ_INIT(&pool->closing);
+		pool->farewells.loop = loop;
+		pool->farewells.scratch = pool->scratch;
+		pool->farewells.scratch_len = sizeof(pool->scratch);
+		LIST_INIT(&pool->farewells.list);
 		loop_keep(loop, pool, pool_free);
 	}
 	return pool;
@@ -580,9 +479,7 @@ static struct stream *stream_new(struct loop *loop, int fd, struct tls_ctx *tls,
 	if (tls != NULL)
 		wire_start_tls(&s->wire, tls, name);
 	buf_init(&s->in, SCRATCH_BYTES);
-	/* Beside what waits there may be as much that went and is not yet
-	 * cut off. */
-	buf_init(&s->out, 2 * STREAM_OUTPUT_MAX);
+	output_init(&s->out);
 	s->read_wait = LOOP_READ;
 	s->io = loop_io_new(loop, fd, on_ready, s);
 	stream_later(s);
@@ -624,7 +521,7 @@ int stream_take_fd(struct stream **s)
 	int fd = st->wire.fd;
 
 	if (st->state != STREAM_OPEN || st->wire.ssl != NULL ||
-	    st->wire.error != NULL || st->in.len > 0 || st->out.len > 0)
+	    st->wire.error != NULL || st->in.len > 0 || stream_pending(st) > 0)
 		return -1;
 	*s = NULL;
 	loop_io_free(&st->io);
@@ -642,38 +539,28 @@ void stream_set_handler(struct stream *s, const struct stream_handler *h,
 	stream_later(s);
 }
 
-/* cut_sent moves the waiting bytes to the front when that is worth while. */
-static void cut_sent(struct stream *s)
-{
-	if (s->sent >= STREAM_OUTPUT_MAX || s->sent > s->out.len / 2) {
-		buf_consume(&s->out, s->sent);
-		s->sent = 0;
-	}
-}
-
 int stream_write(struct stream *s, struct str bytes)
 {
+	bool waited = s->write_wait != 0;
+
 	if (s->state == STREAM_LOST || s->wire.error != NULL)
 		return ERR_CLOSED;
-	if (bytes.len > STREAM_OUTPUT_MAX - stream_pending(s))
+	if (output_add(&s->out, bytes) != ERR_OK)
 		return ERR_LIMIT;
-	cut_sent(s);
-	if (buf_add(&s->out, bytes) != ERR_OK)
-		return ERR_LIMIT;
-	/* A whole record gains nothing by waiting, and costs memory. */
-	if (s->state == STREAM_OPEN && s->write_wait == 0 &&
-	    stream_pending(s) >= RECORD_BYTES)
+	if (s->state == STREAM_OPEN && !waited &&
+	    stream_pending(s) >= OUTPUT_RECORD)
 		flush(s);
 	if (stream_pending(s) > STREAM_HIGH_WATER)
 		s->high = true;
-	if (s->write_wait == 0 && stream_pending(s) > 0)
+	/* To send the rest, or to watch for when that is possible. */
+	if (!waited && stream_pending(s) > 0)
 		stream_later(s);
 	return ERR_OK;
 }
 
 size_t stream_pending(const struct stream *s)
 {
-	return s->out.len - s->sent;
+	return output_pending(&s->out);
 }
 
 void stream_pause(struct stream *s)
@@ -710,7 +597,8 @@ const char *stream_alpn(const struct stream *s)
 	return len > 0 ? (const char *)s->wire.tls->alpn + 1 : "";
 }
 
-/* deserves_farewell: a peer that TLS refused shall be able to read why. */
+/* deserves_farewell: a peer that TLS refused shall be able to read why; one
+ * that is lost or still shaking hands has nothing to read. */
 static bool deserves_farewell(const struct stream *s)
 {
 	if (s->state == STREAM_LOST)
@@ -728,17 +616,15 @@ void stream_close(struct stream **s)
 	if (st == NULL)
 		return;
 	assert(st->state != STREAM_GONE);
-	if (!deserves_farewell(st)) {
-		stream_gone(st, false);
-		return;
+	if (deserves_farewell(st)) {
+		/* What was meant for TLS does not go out in plain. */
+		if (st->upgrade != NULL)
+			output_cut(&st->out, st->upgrade->plain_left);
+		loop_io_free(&st->io);
+		farewell_start(&st->pool->farewells, &st->wire, &st->out,
+		               st->input != INPUT_OPEN);
 	}
-	st->state = STREAM_ENDING;
-	st->handler = NULL;
-	buf_reset(&st->in);
-	TAILQ_INSERT_TAIL(&st->pool->closing, st, closing);
-	st->deadline = loop_timer_new(st->pool->loop, on_deadline, st);
-	loop_timer_set(st->deadline, CLOSE_FLUSH_MS);
-	stream_later(st);
+	stream_gone(st, false);
 }
 
 void stream_abort(struct stream **s)
@@ -757,8 +643,7 @@ void streams_finish(struct loop *loop)
 
 	if (pool == NULL)
 		return;
-	while ((s = TAILQ_FIRST(&pool->closing)) != NULL)
-		stream_gone(s, true);
+	farewells_finish(&pool->farewells);
 	while ((s = TAILQ_FIRST(&pool->todo)) != NULL) {
 		TAILQ_REMOVE(&pool->todo, s, todo);
 		s->queued = false;

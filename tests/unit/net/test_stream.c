@@ -1,117 +1,328 @@
 /* SPDX-License-Identifier: ISC */
-/* stream on real sockets, each rule plain, with TLS 1.2 and with TLS 1.3. */
-#include <openssl/ssl.h>
-#include <stdio.h>
-#include <stdlib.h>
+/* stream on real sockets: bytes in, bytes out, back pressure. Each rule plain,
+ * with TLS 1.2 and with TLS 1.3. */
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "net/stream.h"
-#include "net/testcert.h"
 #include "net/testnet.h"
-#include "net/tls_conn.h"
 #include "unit/unit.h"
 
-/* A server end and a client end, connected to each other. */
-struct pair {
-	struct testnet net;
-	struct testcert *ca;
-	struct testcert *cert;
-	struct tls_ctx *server_tls;
-	struct tls_ctx *client_tls;
-	struct end server;
-	struct end client;
-};
+typedef void rule_fn(struct pair *p, enum kind kind);
 
-enum kind { PLAIN, TLS12, TLS13, KINDS };
-
-static bool both_open(void *arg)
+/* each_kind gives |rule| an open pair of each kind. */
+static void each_kind(rule_fn *rule)
 {
-	const struct pair *p = arg;
+	struct pair p;
 
-	return p->server.opens > 0 && p->client.opens > 0;
+	for (enum kind kind = PLAIN; kind < KINDS; kind++) {
+		pair_open(&p, kind);
+		rule(&p, kind);
+		pair_done(&p);
+	}
 }
 
-static void make_tls(struct pair *p, enum kind kind)
+static void write_all(struct end *e, struct str bytes)
 {
-	const struct testcert_opts ca = { .names = "Test CA", .is_ca = true };
-	struct testcert_opts leaf = { .names = "localhost,127.0.0.1" };
-
-	p->ca = testcert_new(&ca);
-	leaf.issuer = p->ca;
-	p->cert = testcert_new(&leaf);
-	p->server_tls = testcert_server(p->cert, "imap");
-	p->client_tls = testcert_client(p->ca, NULL);
-	if (kind == TLS12)
-		assert_int_equal(SSL_CTX_set_max_proto_version(
-					 p->client_tls->ssl, TLS1_2_VERSION),
-		                 1);
+	assert_ok(stream_write(e->stream, bytes));
 }
 
-static void pair_init(struct pair *p, enum kind kind)
+/* fill makes a text in which no part looks like another. */
+static void fill(char *block, size_t len)
 {
-	int fds[2];
-
-	*p = (struct pair){ 0 };
-	testnet_init(&p->net);
-	testnet_pair(fds);
-	if (kind != PLAIN)
-		make_tls(p, kind);
-	end_init(&p->server, &p->net,
-	         stream_accepted(p->net.loop, fds[0], p->server_tls));
-	end_init(&p->client, &p->net,
-	         stream_connected(p->net.loop, fds[1], p->client_tls,
-	                          "localhost"));
+	for (size_t i = 0; i < len; i++)
+		block[i] = (char)(i * 7 + i / 251);
 }
 
-static void pair_open(struct pair *p, enum kind kind)
+static void echo_rule(struct pair *p, enum kind kind)
 {
-	pair_init(p, kind);
-	testnet_run(&p->net, both_open, p);
-}
-
-static void pair_done(struct pair *p)
-{
-	end_done(&p->server);
-	end_done(&p->client);
-	tls_ctx_free(&p->server_tls);
-	tls_ctx_free(&p->client_tls);
-	testcert_free(&p->cert);
-	testcert_free(&p->ca);
-	testnet_done(&p->net);
-}
-
-static bool client_got_hello(void *arg)
-{
-	const struct pair *p = arg;
-
-	return p->client.got.len >= 5;
+	assert_int_equal(stream_is_tls(p->server.stream), kind != PLAIN);
+	p->server.echo = true;
+	write_all(&p->client, STR("hel"));
+	write_all(&p->client, STR("lo"));
+	assert_int_equal(stream_pending(p->client.stream), 5);
+	end_wait(&p->client, 5);
+	assert_str(buf_str(&p->client.got), "hello");
+	/* What was written in one turn came as one; on_open was before. */
+	assert_int_equal(p->server.events, 2);
+	stream_close(&p->client.stream);
+	assert_null(p->client.stream);
+	testnet_run(&p->net, end_has_eof, &p->server);
 }
 
 static void echo(void **state)
 {
+	(void)state;
+	each_kind(echo_rule);
+}
+
+static void events_never_come_from_inside_a_call(void **state)
+{
 	struct pair p;
 
 	(void)state;
-	for (enum kind kind = PLAIN; kind < KINDS; kind++) {
-		pair_open(&p, kind);
-		p.server.echo = true;
-		assert_ok(stream_write(p.client.stream, STR("hel")));
-		assert_ok(stream_write(p.client.stream, STR("lo")));
-		testnet_run(&p.net, client_got_hello, &p);
-		assert_str(buf_str(&p.client.got), "hello");
-		stream_close(&p.client.stream);
-		testnet_run(&p.net, end_has_eof, &p.server);
-		pair_done(&p);
+	pair_init(&p, PLAIN);
+	assert_int_equal(p.client.opens, 0);
+	write_all(&p.client, STR("x"));
+	stream_resume(p.client.stream);
+	assert_int_equal(p.client.events, 0);
+	end_wait(&p.server, 1);
+	pair_done(&p);
+}
+
+static void peer_address(void **state)
+{
+	struct pair p;
+	int fds[2];
+
+	(void)state;
+	pair_open(&p, PLAIN);
+	assert_memory_equal(stream_peer(p.server.stream), "127.0.0.1:", 10);
+	pair_done(&p);
+
+	testnet_init(&p.net);
+	assert_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+	end_init(&p.server, &p.net, stream_accepted(p.net.loop, fds[0], NULL));
+	assert_string_equal(stream_peer(p.server.stream), "unix");
+	end_done(&p.server);
+	assert_ok(close(fds[1]));
+	testnet_done(&p.net);
+}
+
+static void every_split_rule(struct pair *p, enum kind kind)
+{
+	const struct str text = STR("a1 LOGIN joe {7+}\r\nhunter2\r\n");
+
+	(void)kind;
+	for (size_t at = 1; at < text.len; at++) {
+		write_all(&p->client, str_sub(text, 0, at));
+		end_wait(&p->server, at);
+		write_all(&p->client, str_sub(text, at, text.len));
+		end_wait(&p->server, text.len);
+		assert_true(str_eq(buf_str(&p->server.got), text));
+		buf_reset(&p->server.got);
 	}
+	for (size_t at = 0; at < text.len; at++) {
+		write_all(&p->client, str_sub(text, at, 1));
+		testnet_spin(&p->net, 2);
+	}
+	end_wait(&p->server, text.len);
+	assert_true(str_eq(buf_str(&p->server.got), text));
+}
+
+static void every_split(void **state)
+{
+	(void)state;
+	each_kind(every_split_rule);
+}
+
+static void partial_consume_rule(struct pair *p, enum kind kind)
+{
+	(void)kind;
+	p->server.take_max = 3;
+	write_all(&p->client, STR("abcdefgh"));
+	end_wait(&p->server, 3);
+	/* It paused itself: neither the rest nor news come, nor the end. */
+	write_all(&p->client, STR("ij"));
+	stream_close(&p->client.stream);
+	testnet_spin(&p->net, 20);
+	assert_str(buf_str(&p->server.got), "abc");
+	assert_int_equal(p->server.eofs, 0);
+	stream_resume(p->server.stream);
+	assert_str(buf_str(&p->server.got), "abc");
+	end_wait(&p->server, 6);
+	assert_int_equal(p->server.eofs, 0);
+	/* The rest comes with what follows it, then the end. */
+	p->server.take_max = 0;
+	stream_resume(p->server.stream);
+	testnet_run(&p->net, end_has_eof, &p->server);
+	assert_str(buf_str(&p->server.got), "abcdefghij");
+}
+
+static void partial_consume(void **state)
+{
+	(void)state;
+	each_kind(partial_consume_rule);
+}
+
+static void pause_rule(struct pair *p, enum kind kind)
+{
+	(void)kind;
+	stream_pause(p->server.stream);
+	write_all(&p->client, STR("abc"));
+	testnet_spin(&p->net, 20);
+	assert_int_equal(p->server.got.len, 0);
+	stream_resume(p->server.stream);
+	end_wait(&p->server, 3);
+}
+
+static void pause_and_resume(void **state)
+{
+	(void)state;
+	each_kind(pause_rule);
+}
+
+/* Many records at once: what TLS read ahead makes no descriptor readable. */
+static void large_rule(struct pair *p, enum kind kind)
+{
+	static char block[STREAM_OUTPUT_MAX];
+
+	(void)kind;
+	fill(block, sizeof(block));
+	write_all(&p->client, str_new(block, sizeof(block)));
+	end_wait(&p->server, sizeof(block));
+	assert_memory_equal(p->server.got.data, block, sizeof(block));
+	assert_int_equal(stream_pending(p->client.stream), 0);
+}
+
+static void large_transfer(void **state)
+{
+	(void)state;
+	each_kind(large_rule);
+}
+
+static void slow_owner_rule(struct pair *p, enum kind kind)
+{
+	static char block[100 * 1000];
+
+	(void)kind;
+	fill(block, sizeof(block));
+	p->server.take_max = 999;
+	p->server.resume_later = true;
+	write_all(&p->client, str_new(block, sizeof(block)));
+	end_wait(&p->server, sizeof(block));
+	assert_memory_equal(p->server.got.data, block, sizeof(block));
+}
+
+static void slow_owner(void **state)
+{
+	(void)state;
+	each_kind(slow_owner_rule);
+}
+
+static bool has_drained(void *arg)
+{
+	const struct end *e = arg;
+
+	return e->drains > 0;
+}
+
+/* stuff writes until |e|'s peer, who does not read, makes it wait. */
+static size_t stuff(struct end *e)
+{
+	static char block[STREAM_OUTPUT_MAX];
+	size_t total = 0;
+
+	fill(block, sizeof(block));
+	while (stream_pending(e->stream) <= STREAM_HIGH_WATER) {
+		write_all(e, str_new(block, 256 * 1024));
+		total += 256 * 1024;
+		testnet_spin(e->net, 20);
+	}
+	return total;
+}
+
+static void back_pressure_rule(struct pair *p, enum kind kind)
+{
+	static char block[STREAM_OUTPUT_MAX];
+	size_t total;
+	size_t room;
+
+	(void)kind;
+	stream_pause(p->server.stream);
+	testnet_spin(&p->net, 2);
+	total = stuff(&p->client);
+	assert_int_equal(p->client.drains, 0);
+	/* Above the ceiling nothing is taken. */
+	room = STREAM_OUTPUT_MAX - stream_pending(p->client.stream);
+	assert_int_equal(
+		stream_write(p->client.stream, str_new(block, room + 1)),
+		ERR_LIMIT);
+	assert_int_equal(stream_pending(p->client.stream),
+	                 STREAM_OUTPUT_MAX - room);
+	write_all(&p->client, str_new(block, room));
+	stream_resume(p->server.stream);
+	testnet_run(&p->net, has_drained, &p->client);
+	assert_true(stream_pending(p->client.stream) <= STREAM_LOW_WATER);
+	end_wait(&p->server, total + room);
+	assert_int_equal(p->client.drains, 1);
+}
+
+static void back_pressure(void **state)
+{
+	(void)state;
+	each_kind(back_pressure_rule);
+}
+
+/* One stream with much to say does not keep another waiting. */
+static void fair_turns(void **state)
+{
+	static char block[STREAM_OUTPUT_MAX];
+	struct pair p;
+	struct end a;
+	struct end b;
+	int fds[2];
+
+	(void)state;
+	pair_open(&p, PLAIN);
+	testnet_pair(fds);
+	end_init(&a, &p.net, stream_accepted(p.net.loop, fds[0], NULL));
+	end_init(&b, &p.net, stream_accepted(p.net.loop, fds[1], NULL));
+	testnet_run(&p.net, end_is_open, &b);
+	write_all(&p.client, str_new(block, sizeof(block)));
+	write_all(&a, STR("x"));
+	end_wait(&b, 1);
+	assert_true(p.server.got.len < sizeof(block));
+	end_wait(&p.server, sizeof(block));
+	end_done(&a);
+	end_done(&b);
+	pair_done(&p);
+}
+
+static void take_fd(void **state)
+{
+	struct pair p;
+	char byte;
+	int fd;
+
+	(void)state;
+	pair_open(&p, TLS13);
+	assert_int_equal(stream_take_fd(&p.server.stream), -1);
+	assert_non_null(p.server.stream);
+	pair_done(&p);
+
+	pair_open(&p, PLAIN);
+	write_all(&p.server, STR("x"));
+	assert_int_equal(stream_take_fd(&p.server.stream), -1);
+	end_wait(&p.client, 1);
+	fd = stream_take_fd(&p.server.stream);
+	assert_null(p.server.stream);
+	assert_true(fd >= 0);
+	testnet_spin(&p.net, 2);
+	assert_int_equal(send(fd, "y", 1, 0), 1);
+	end_wait(&p.client, 2);
+	write_all(&p.client, STR("z"));
+	testnet_spin(&p.net, 2);
+	assert_int_equal(recv(fd, &byte, 1, 0), 1);
+	assert_ok(close(fd));
+	pair_done(&p);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(echo),
+		cmocka_unit_test(events_never_come_from_inside_a_call),
+		cmocka_unit_test(peer_address),
+		cmocka_unit_test(every_split),
+		cmocka_unit_test(partial_consume),
+		cmocka_unit_test(pause_and_resume),
+		cmocka_unit_test(large_transfer),
+		cmocka_unit_test(slow_owner),
+		cmocka_unit_test(back_pressure),
+		cmocka_unit_test(fair_turns),
+		cmocka_unit_test(take_fd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

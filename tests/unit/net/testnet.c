@@ -6,11 +6,14 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "net/tls_conn.h"
 
 enum { GUARD_MS = 10000, GOT_MAX = 8 * 1024 * 1024 };
 
@@ -105,13 +108,24 @@ static void on_open(void *arg)
 	testnet_check(e->net);
 }
 
+static void resume(void *arg)
+{
+	struct end *e = arg;
+
+	if (e->stream != NULL)
+		stream_resume(e->stream);
+}
+
 static size_t on_data(void *arg, struct str bytes)
 {
 	struct end *e = arg;
 
 	e->events++;
-	if (e->take_max > 0)
+	if (e->take_max > 0 && e->take_max < bytes.len) {
 		bytes = str_sub(bytes, 0, e->take_max);
+		if (e->resume_later)
+			loop_defer(e->net->loop, resume, e);
+	}
 	assert(buf_add(&e->got, bytes) == ERR_OK);
 	if (e->echo)
 		assert(stream_write(e->stream, bytes) == ERR_OK);
@@ -129,6 +143,8 @@ static void on_eof(void *arg)
 
 	e->eofs++;
 	e->events++;
+	if (e->close_in_eof)
+		stream_close(&e->stream);
 	testnet_check(e->net);
 }
 
@@ -149,6 +165,8 @@ static void on_error(void *arg, int rc, const char *why)
 	e->events++;
 	e->rc = rc;
 	(void)snprintf(e->why, sizeof(e->why), "%s", why);
+	if (e->close_in_error)
+		stream_close(&e->stream);
 	testnet_check(e->net);
 }
 
@@ -193,4 +211,79 @@ bool end_has_error(void *arg)
 	const struct end *e = arg;
 
 	return e->errors > 0;
+}
+
+struct wait {
+	const struct end *end;
+	size_t len;
+};
+
+static bool has_got(void *arg)
+{
+	const struct wait *wait = arg;
+
+	return wait->end->got.len >= wait->len;
+}
+
+void end_wait(struct end *e, size_t len)
+{
+	struct wait wait = { .end = e, .len = len };
+
+	testnet_run(e->net, has_got, &wait);
+	assert(e->got.len == len);
+}
+
+bool pair_is_open(void *arg)
+{
+	const struct pair *p = arg;
+
+	return p->server.opens > 0 && p->client.opens > 0;
+}
+
+static void make_tls(struct pair *p, enum kind kind)
+{
+	const struct testcert_opts ca = { .names = "Test CA", .is_ca = true };
+	struct testcert_opts leaf = { .names = "localhost,127.0.0.1" };
+
+	p->ca = testcert_new(&ca);
+	leaf.issuer = p->ca;
+	p->cert = testcert_new(&leaf);
+	p->server_tls = testcert_server(p->cert, "imap");
+	p->client_tls = testcert_client(p->ca, NULL);
+	if (kind == TLS12)
+		assert(SSL_CTX_set_max_proto_version(p->client_tls->ssl,
+		                                     TLS1_2_VERSION) == 1);
+}
+
+void pair_init(struct pair *p, enum kind kind)
+{
+	int fds[2];
+
+	*p = (struct pair){ 0 };
+	testnet_init(&p->net);
+	testnet_pair(fds);
+	if (kind != PLAIN)
+		make_tls(p, kind);
+	end_init(&p->server, &p->net,
+	         stream_accepted(p->net.loop, fds[0], p->server_tls));
+	end_init(&p->client, &p->net,
+	         stream_connected(p->net.loop, fds[1], p->client_tls,
+	                          "localhost"));
+}
+
+void pair_open(struct pair *p, enum kind kind)
+{
+	pair_init(p, kind);
+	testnet_run(&p->net, pair_is_open, p);
+}
+
+void pair_done(struct pair *p)
+{
+	end_done(&p->server);
+	end_done(&p->client);
+	tls_ctx_free(&p->server_tls);
+	tls_ctx_free(&p->client_tls);
+	testcert_free(&p->cert);
+	testcert_free(&p->ca);
+	testnet_done(&p->net);
 }

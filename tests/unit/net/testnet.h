@@ -13,6 +13,8 @@
 #include "base/buf.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/testcert.h"
+#include "net/tls.h"
 
 struct end;
 
@@ -30,10 +32,13 @@ struct end {
 	struct testnet *net;
 	struct stream *stream;
 	struct buf got;
-	size_t take_max; /* consume at most that many a call; 0: all */
-	bool echo;       /* write back what comes */
+	size_t take_max;   /* consume at most that many a call; 0: all */
+	bool resume_later; /* resume on the next turn after such a call */
+	bool echo;         /* write back what comes */
 	bool close_in_open;
 	bool close_in_data;
+	bool close_in_eof;
+	bool close_in_error;
 	bool abort_in_data;
 	int opens;
 	int eofs;
@@ -67,5 +72,33 @@ void end_done(struct end *e);
 bool end_is_open(void *arg);
 bool end_has_eof(void *arg);
 bool end_has_error(void *arg);
+
+/* end_wait runs until |e| has got |len| bytes in all. */
+void end_wait(struct end *e, size_t len);
+
+/* A server end and a client end, connected to each other. */
+enum kind { PLAIN, TLS12, TLS13, KINDS };
+
+struct pair {
+	struct testnet net;
+	struct testcert *ca;
+	struct testcert *cert;
+	struct tls_ctx *server_tls;
+	struct tls_ctx *client_tls;
+	struct end server;
+	struct end client;
+};
+
+/*
+ * pair_init connects the two; pair_open waits for both on_open as well. With
+ * TLS the server's certificate is for localhost and 127.0.0.1, from a CA that
+ * the client trusts.
+ */
+void pair_init(struct pair *p, enum kind kind);
+void pair_open(struct pair *p, enum kind kind);
+void pair_done(struct pair *p);
+
+/* pair_is_open: both had on_open; a condition, |arg| is a struct pair. */
+bool pair_is_open(void *arg);
 
 #endif

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "net/stream.h"
-#include "net/testnet.h"
+#include "testnet/testnet.h"
 #include "unit/unit.h"
 
 typedef void rule_fn(struct pair *p, enum kind kind);

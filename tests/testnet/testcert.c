@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* testcert - a small certificate authority. */
-#include "net/testcert.h"
+#include "testnet/testcert.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -4,8 +4,8 @@
  * happens to them, and a loop that runs until a condition holds. Nothing waits
  * for time to pass: a guard ends a test that hangs.
  */
-#ifndef TESTS_UNIT_NET_TESTNET_H
-#define TESTS_UNIT_NET_TESTNET_H
+#ifndef TESTNET_TESTNET_H
+#define TESTNET_TESTNET_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,8 +13,8 @@
 #include "base/buf.h"
 #include "net/loop.h"
 #include "net/stream.h"
-#include "net/testcert.h"
 #include "net/tls.h"
+#include "testnet/testcert.h"
 
 struct end;
 

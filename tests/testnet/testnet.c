@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* testnet - recording stream owners on a real loop. */
-#include "net/testnet.h"
+#include "testnet/testnet.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -3,8 +3,8 @@
  * testcert - certificates made when the test runs: nothing in the tree ever
  * expires, and no private key lies in it. P-256, SHA-256.
  */
-#ifndef TESTS_UNIT_NET_TESTCERT_H
-#define TESTS_UNIT_NET_TESTCERT_H
+#ifndef TESTNET_TESTCERT_H
+#define TESTNET_TESTCERT_H
 
 #include <stdbool.h>
 #include <stdint.h>

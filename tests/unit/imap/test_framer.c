@@ -329,12 +329,148 @@ static void responses_are_cut_the_same_for_any_reads(void **state)
 		             IMAP_LINE_HELD);
 }
 
+/* next wants a frame and returns its text. */
+static struct str next(struct imap_framer *f, struct str *in,
+                       struct imap_frame *frame)
+{
+	assert_ok(imap_framer_next(f, in, frame));
+	return frame->text;
+}
+
+static void whole_line_in_the_input_is_not_copied(void **state)
+{
+	const struct str lines = STR("a NOOP\r\nb NOOP\r\n");
+	struct str in = lines;
+	struct imap_framer f;
+	struct imap_frame frame;
+
+	(void)state;
+	imap_framer_init(&f, IMAP_CLIENT);
+	assert_ptr_equal(next(&f, &in, &frame).data, lines.data);
+	assert_ptr_equal(in.data, lines.data + 8);
+	assert_ptr_equal(next(&f, &in, &frame).data, lines.data + 8);
+	assert_null(f.held.data);
+	assert_int_equal(imap_framer_next(&f, &in, &frame), ERR_MORE);
+	imap_framer_done(&f);
+}
+
+static void nothing_behind_the_frame_was_looked_at(void **state)
+{
+	struct str in = STR("a AUTHENTICATE X\r\nAA {3}\r\nb NOOP\r\n");
+	struct imap_framer f;
+	struct imap_frame frame;
+
+	(void)state;
+	imap_framer_init(&f, IMAP_CLIENT);
+	assert_str(next(&f, &in, &frame), "a AUTHENTICATE X\r\n");
+	f.lines = IMAP_LINES_PLAIN;
+	assert_str(next(&f, &in, &frame), "AA {3}\r\n");
+	assert_int_equal(frame.literal.form, IMAP_LITERAL_NONE);
+	f.lines = IMAP_LINES_COMMAND;
+	assert_str(next(&f, &in, &frame), "b NOOP\r\n");
+	imap_framer_done(&f);
+}
+
+static void refused_literal_is_followed_by_a_command(void **state)
+{
+	struct str in = STR("a SELECT {5}\r\nb NOOP {2}\r\nxx\r\n");
+	struct imap_framer f;
+	struct imap_frame frame;
+
+	(void)state;
+	imap_framer_init(&f, IMAP_CLIENT);
+	assert_str(next(&f, &in, &frame), "a SELECT {5}\r\n");
+	assert_false(imap_framer_at_start(&f));
+	imap_framer_skip_literal(&f);
+	assert_true(imap_framer_at_start(&f));
+	assert_str(next(&f, &in, &frame), "b NOOP {2}\r\n");
+	assert_true(frame.first);
+	assert_int_equal(frame.literal.size, 2);
+	assert_str(next(&f, &in, &frame), "xx");
+	imap_framer_done(&f);
+}
+
+static void start_is_between_commands_only(void **state)
+{
+	struct str in = STR("a X {0}\r\n {1}\r\ny\r\n");
+	struct imap_framer f;
+	struct imap_frame frame;
+
+	(void)state;
+	imap_framer_init(&f, IMAP_CLIENT);
+	assert_true(imap_framer_at_start(&f));
+	for (int i = 0; i < 4; i++) {
+		(void)next(&f, &in, &frame);
+		assert_false(imap_framer_at_start(&f));
+	}
+	assert_str(next(&f, &in, &frame), "\r\n");
+	assert_true(imap_framer_at_start(&f));
+	imap_framer_done(&f);
+}
+
+static void nothing_comes_after_an_error_that_closes(void **state)
+{
+	struct str in = STR("a X {}\r\nb NOOP\r\n");
+	struct imap_framer f;
+	struct imap_frame frame;
+
+	(void)state;
+	imap_framer_init(&f, IMAP_CLIENT);
+	assert_str(next(&f, &in, &frame), "a X {}\r\n");
+	assert_int_equal(frame.kind, IMAP_FRAME_BAD);
+	assert_true(imap_frame_error_closes(frame.error));
+	assert_int_equal(imap_framer_next(&f, &in, &frame), ERR_MORE);
+	assert_int_equal(in.len, 0);
+	assert_false(imap_framer_at_start(&f));
+	imap_framer_done(&f);
+}
+
+static void larger_hold_makes_a_longer_line_whole(void **state)
+{
+	static char id[33000];
+	struct str in = { id, sizeof(id) };
+	struct imap_framer f;
+	struct imap_frame frame;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(id); i++)
+		id[i] = i < 5 ? "a ID "[i] : 'x';
+	id[sizeof(id) - 1] = '\n';
+	imap_framer_init(&f, IMAP_CLIENT);
+	f.line_held = 40000;
+	assert_int_equal(next(&f, &in, &frame).len, sizeof(id));
+	assert_int_equal(frame.kind, IMAP_FRAME_LINE);
+	imap_framer_done(&f);
+}
+
+static void errors_have_a_sentence_and_most_close(void **state)
+{
+	(void)state;
+	for (int e = IMAP_FRAME_NUL; e <= IMAP_FRAME_NO_MEMORY; e++) {
+		enum imap_frame_error error = (enum imap_frame_error)e;
+
+		assert_string_not_equal(imap_frame_error_text(error),
+		                        imap_frame_error_text(IMAP_FRAME_OK));
+		assert_int_equal(imap_frame_error_closes(error),
+		                 error != IMAP_FRAME_NUL &&
+		                         error != IMAP_FRAME_BARE_CR);
+	}
+	assert_false(imap_frame_error_closes(IMAP_FRAME_OK));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_are_cut_the_same_for_any_reads),
 		cmocka_unit_test(plain_lines_are_cut_the_same_for_any_reads),
 		cmocka_unit_test(responses_are_cut_the_same_for_any_reads),
+		cmocka_unit_test(whole_line_in_the_input_is_not_copied),
+		cmocka_unit_test(nothing_behind_the_frame_was_looked_at),
+		cmocka_unit_test(refused_literal_is_followed_by_a_command),
+		cmocka_unit_test(start_is_between_commands_only),
+		cmocka_unit_test(nothing_comes_after_an_error_that_closes),
+		cmocka_unit_test(larger_hold_makes_a_longer_line_whole),
+		cmocka_unit_test(errors_have_a_sentence_and_most_close),
 	};
 
 	return cmocka_run_group_tests_name("framer", tests, NULL, NULL);

@@ -26,13 +26,14 @@ struct registry *registry_new(struct loop *loop, struct ledger *ledger,
 void registry_free(struct registry **r);
 
 /* A user's wishes or login changed: look again. Called on a later turn, once
- * per user and turn, also for each user after the load. |fn| NULL: nobody is
- * called any more, what is on its way included. */
+ * per user and turn, also for each user after the load, or after observing
+ * began. |fn| NULL ends it. */
 typedef void registry_user_fn(void *arg, struct str user);
 void registry_observe(struct registry *r, registry_user_fn *fn, void *arg);
 
-/* registry_wanted calls |fn| for each mailbox that at least one device of
- * |user| registered (INBOX first, each once); returns how many. */
+/* registry_wanted calls |fn|, which may change nothing, for each mailbox that
+ * at least one device of |user| registered (INBOX first, each once); returns
+ * how many. */
 typedef void registry_mailbox_fn(void *arg, struct str mailbox, bool proved);
 size_t registry_wanted(const struct registry *r, struct str user,
                        registry_mailbox_fn *fn, void *arg);
@@ -40,6 +41,34 @@ size_t registry_wanted(const struct registry *r, struct str user,
 /* registry_is_proved: STATUS of that mailbox as that user said OK before. */
 bool registry_is_proved(const struct registry *r, struct str user,
                         struct str mailbox);
+
+/* registry_prove notes that it did now; registry_refuse that the user may not
+ * have it (or that it is no more): nobody registers it any longer. */
+void registry_prove(struct registry *r, struct str user, struct str mailbox);
+void registry_refuse(struct registry *r, struct str user, struct str mailbox);
+
+/* registry_has: the user has a device. */
+bool registry_has(const struct registry *r, struct str user);
+
+/* registry_mailboxes_max is how many mailboxes of a device are kept. */
+size_t registry_mailboxes_max(const struct registry *r);
+
+/*
+ * registry_put stores what a device wishes, seen now; times, id and last push
+ * in |wish| are not looked at. Mailboxes above the limit are left out, one
+ * that was proved for this user stays proved, and above the limit of devices
+ * the one seen longest ago goes. Returns the id.
+ */
+uint64_t registry_put(struct registry *r,
+                      const struct store_registration *wish);
+
+/* registry_remove ends a registration, if it is there. A user without any
+ * leaves neither states nor login behind. */
+void registry_remove(struct registry *r, uint64_t id);
+
+/* registry_pushed notes the answer to a push, for those who ask why. */
+void registry_pushed(struct registry *r, uint64_t id, int status,
+                     const char *reason);
 
 /* registry_state finds the stored state of a mailbox. Results: 0;
  * ERR_NOT_FOUND. Strings in |state_r| are borrowed until the next turn. */
@@ -52,6 +81,9 @@ int registry_state(const struct registry *r, struct str user,
 int registry_login(const struct registry *r, struct str user,
                    struct store_login *login_r)
 	__attribute__((warn_unused_result));
+
+/* registry_login_put keeps a sealed login that the backend accepted. */
+void registry_login_put(struct registry *r, struct str user, struct str blob);
 
 /* registry_login_rejected notes that the backend refused the stored login: it
  * is not tried again until the user logs in. */

@@ -34,10 +34,17 @@ struct service_opts {
 struct service *service_new(struct loop *loop, struct ledger *ledger,
                             struct registry *registry, const struct seal *seal,
                             const struct service_opts *opts);
+
+/* service_free answers what is still open (a registration: ERR_CANCELED, it
+ * is kept all the same), so it comes before the askers end. */
 void service_free(struct service **s);
 
 /* service_offers: the capability is shown before login. */
 bool service_offers(const struct service *s);
+
+/* service_mailboxes_max is how many mailboxes of a registration are kept: the
+ * first ones. The rest is not to be echoed. */
+size_t service_mailboxes_max(const struct service *s);
 
 /* service_offer: it is shown to |login_name|, whose topic is |*topic_r|
  * (borrowed for the life of |s|). */
@@ -81,7 +88,8 @@ struct service_registration {
 	size_t mailbox_count;
 };
 
-/* |rc|: 0, on disk; ERR_IO, kept in memory and tried again. OK both times. */
+/* |rc|: 0, on disk; ERR_IO, kept in memory and tried again. OK both times.
+ * ERR_CANCELED: the service ends. */
 typedef void service_done_fn(void *arg, int rc);
 
 /*

@@ -33,7 +33,7 @@ struct push {
 	push_done_fn *done;
 	void *arg;
 	struct push_result result; /* of one that ends without APNs */
-	TAILQ_ENTRY(push) all;
+	STAILQ_ENTRY(push) all;
 };
 
 struct apns {
@@ -48,7 +48,7 @@ struct apns {
 	struct apns_link *link; /* NULL: dry-run */
 	push_ready_fn *ready;
 	void *ready_arg;
-	TAILQ_HEAD(pushes, push) settled; /* end on the next turn */
+	STAILQ_HEAD(pushes, push) settled; /* end on the next turn */
 	bool closing;
 };
 
@@ -95,14 +95,14 @@ static void push_end(struct push *p, const struct push_result *result)
 static void end_settled(void *arg)
 {
 	struct apns *a = arg;
-	struct pushes turn = TAILQ_HEAD_INITIALIZER(turn);
+	struct pushes turn = STAILQ_HEAD_INITIALIZER(turn);
 	struct push *p;
 
-	TAILQ_CONCAT(&turn, &a->settled, all);
-	while ((p = TAILQ_FIRST(&turn)) != NULL) {
+	STAILQ_CONCAT(&turn, &a->settled);
+	while ((p = STAILQ_FIRST(&turn)) != NULL) {
 		struct push_result result = p->result;
 
-		TAILQ_REMOVE(&turn, p, all);
+		STAILQ_REMOVE_HEAD(&turn, all);
 		push_end(p, &result);
 	}
 }
@@ -116,9 +116,9 @@ static void push_settle(struct push *p, enum push_verdict verdict, int status,
 	p->result.verdict = verdict;
 	p->result.status = status;
 	p->result.reason = reason;
-	if (TAILQ_EMPTY(&a->settled))
+	if (STAILQ_EMPTY(&a->settled))
 		loop_defer(a->loop, end_settled, a);
-	TAILQ_INSERT_TAIL(&a->settled, p, all);
+	STAILQ_INSERT_TAIL(&a->settled, p, all);
 }
 
 /* push_log writes the one line of an answered push. */
@@ -315,7 +315,7 @@ int apns_new(struct loop *loop, struct resolver *resolver,
 	a->request.push_type = a->push_type;
 	a->request.priority = opts->priority;
 	a->request.expiration_s = opts->expiration_s;
-	TAILQ_INIT(&a->settled);
+	STAILQ_INIT(&a->settled);
 	rc = apns_endpoint_parse(str_of(opts->url), &a->endpoint, detail);
 	if (rc == 0 && !a->endpoint.dry_run)
 		rc = make_link(a, resolver, opts, credential, detail);

@@ -15,6 +15,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,9 +133,9 @@ static int on_password(char *out, int size, int writing, void *arg)
 {
 	bool *asked = arg;
 
-	(void)out;
-	(void)size;
 	(void)writing;
+	if (size > 0)
+		out[0] = '\0';
 	*asked = true;
 	return -1;
 }

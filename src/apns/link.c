@@ -416,6 +416,8 @@ struct apns_link *apns_link_new(struct loop *loop, struct resolver *resolver,
 void apns_link_free(struct apns_link **link)
 {
 	struct apns_link *l = *link;
+	struct connection *c;
+	struct connection *next;
 
 	if (l == NULL)
 		return;
@@ -424,8 +426,10 @@ void apns_link_free(struct apns_link **link)
 	if (l->dial != NULL)
 		dial_cancel(&l->dial);
 	l->current = NULL;
-	while (!LIST_EMPTY(&l->all))
-		connection_free(LIST_FIRST(&l->all));
+	for (c = LIST_FIRST(&l->all); c != NULL; c = next) {
+		next = LIST_NEXT(c, all);
+		connection_free(c);
+	}
 	loop_timer_free(&l->redial);
 	loop_timer_free(&l->resume);
 	tls_ctx_free(&l->tls);

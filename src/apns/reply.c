@@ -7,7 +7,6 @@
 #include "apns/reply.h"
 
 #include <jansson.h>
-#include <string.h>
 
 #include "base/err.h"
 
@@ -17,41 +16,41 @@ enum {
 };
 
 static const struct apns_reply_row rows[] = {
-	{ 200, "", PUSH_DELIVERED },
-	{ 400, "BadCollapseId", PUSH_LATER },
-	{ 400, "BadDeviceToken", PUSH_LATER },
-	{ 400, "BadExpirationDate", PUSH_LATER },
-	{ 400, "BadMessageId", PUSH_LATER },
-	{ 400, "BadPriority", PUSH_LATER },
-	{ 400, "BadTopic", PUSH_LATER },
-	{ 400, "DeviceTokenNotForTopic", PUSH_LATER },
-	{ 400, "DuplicateHeaders", PUSH_LATER },
-	{ 400, "IdleTimeout", PUSH_LATER },
-	{ 400, "InvalidPushType", PUSH_LATER },
-	{ 400, "MissingDeviceToken", PUSH_LATER },
-	{ 400, "MissingTopic", PUSH_LATER },
-	{ 400, "PayloadEmpty", PUSH_LATER },
-	{ 400, "TopicDisallowed", PUSH_LATER },
-	{ 403, "BadCertificate", PUSH_LATER },
-	{ 403, "BadCertificateEnvironment", PUSH_LATER },
+	{ "", 200, PUSH_DELIVERED },
+	{ "BadCollapseId", 400, PUSH_LATER },
+	{ "BadDeviceToken", 400, PUSH_LATER },
+	{ "BadExpirationDate", 400, PUSH_LATER },
+	{ "BadMessageId", 400, PUSH_LATER },
+	{ "BadPriority", 400, PUSH_LATER },
+	{ "BadTopic", 400, PUSH_LATER },
+	{ "DeviceTokenNotForTopic", 400, PUSH_LATER },
+	{ "DuplicateHeaders", 400, PUSH_LATER },
+	{ "IdleTimeout", 400, PUSH_LATER },
+	{ "InvalidPushType", 400, PUSH_LATER },
+	{ "MissingDeviceToken", 400, PUSH_LATER },
+	{ "MissingTopic", 400, PUSH_LATER },
+	{ "PayloadEmpty", 400, PUSH_LATER },
+	{ "TopicDisallowed", 400, PUSH_LATER },
+	{ "BadCertificate", 403, PUSH_LATER },
+	{ "BadCertificateEnvironment", 403, PUSH_LATER },
 	/* Documented as ...KeyIdIn..., sent as ...KeyIn... too. */
-	{ 403, "BadEnvironmentKeyIdInToken", PUSH_LATER },
-	{ 403, "BadEnvironmentKeyInToken", PUSH_LATER },
-	{ 403, "ExpiredProviderToken", PUSH_LATER },
-	{ 403, "Forbidden", PUSH_LATER },
-	{ 403, "InvalidProviderToken", PUSH_LATER },
-	{ 403, "MissingProviderToken", PUSH_LATER },
-	{ 403, "UnrelatedKeyIdInToken", PUSH_LATER },
-	{ 404, "BadPath", PUSH_LATER },
-	{ 405, "MethodNotAllowed", PUSH_LATER },
-	{ 410, "ExpiredToken", PUSH_UNREGISTER },
-	{ 410, "Unregistered", PUSH_UNREGISTER },
-	{ 413, "PayloadTooLarge", PUSH_LATER },
-	{ 429, "TooManyProviderTokenUpdates", PUSH_LATER },
-	{ 429, "TooManyRequests", PUSH_LATER },
-	{ 500, "InternalServerError", PUSH_LATER },
-	{ 503, "ServiceUnavailable", PUSH_LATER },
-	{ 503, "Shutdown", PUSH_LATER },
+	{ "BadEnvironmentKeyIdInToken", 403, PUSH_LATER },
+	{ "BadEnvironmentKeyInToken", 403, PUSH_LATER },
+	{ "ExpiredProviderToken", 403, PUSH_LATER },
+	{ "Forbidden", 403, PUSH_LATER },
+	{ "InvalidProviderToken", 403, PUSH_LATER },
+	{ "MissingProviderToken", 403, PUSH_LATER },
+	{ "UnrelatedKeyIdInToken", 403, PUSH_LATER },
+	{ "BadPath", 404, PUSH_LATER },
+	{ "MethodNotAllowed", 405, PUSH_LATER },
+	{ "ExpiredToken", 410, PUSH_UNREGISTER },
+	{ "Unregistered", 410, PUSH_UNREGISTER },
+	{ "PayloadTooLarge", 413, PUSH_LATER },
+	{ "TooManyProviderTokenUpdates", 429, PUSH_LATER },
+	{ "TooManyRequests", 429, PUSH_LATER },
+	{ "InternalServerError", 500, PUSH_LATER },
+	{ "ServiceUnavailable", 503, PUSH_LATER },
+	{ "Shutdown", 503, PUSH_LATER },
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -91,7 +90,7 @@ static const struct apns_reply_row *row_find(int status, const char *reason)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if (rows[i].status == status &&
-		    strcmp(rows[i].reason, reason) == 0)
+		    str_eq(str_of(rows[i].reason), str_of(reason)))
 			return &rows[i];
 	return NULL;
 }

@@ -17,8 +17,8 @@
 
 /* One row: what is done about a status and reason. */
 struct apns_reply_row {
-	int status;
 	const char *reason; /* "" for 200 */
+	int status;
 	enum push_verdict verdict;
 };
 

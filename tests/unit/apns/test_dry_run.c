@@ -53,7 +53,7 @@ static struct push_job job_of(uint64_t id)
 {
 	return (struct push_job){
 		.registration_id = id,
-		.account_id = STR("0715A26B\n\xe2\x80\xae"),
+		.account_id = STR("0715A26B\n\xe2\x80\xa8"),
 		.device_token = STR(TOKEN),
 		.topic = STR("com.example.mail"),
 		.version = 2,
@@ -125,7 +125,7 @@ static void push_is_logged_and_delivered(void **state)
 	assert_non_null(strstr(
 		logged(), "apns dry-run push topic=com.example.mail "
 			  "token=00fc13ad payload={\"aps\":{\"account-id\":"
-			  "\"0715A26B\\u000a\\u202e\",\"m\":["
+			  "\"0715A26B\\u000a\\u2028\",\"m\":["
 			  "\"7e33429f656f1e6e9d79b29c3f82c57e\","
 			  "\"f4c6f851b00d5518bf888815de279aba\"]}}\n"));
 	assert_null(strstr(logged(), "00fc13adf"));

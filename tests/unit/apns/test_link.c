@@ -105,7 +105,8 @@ void h2_free(struct h2 **h)
 	while (made[i] != *h)
 		i++;
 	made_count--;
-	memmove(made + i, made + i + 1, (made_count - i) * sizeof(made[0]));
+	for (; i < made_count; i++)
+		made[i] = made[i + 1];
 	free(*h);
 	*h = NULL;
 }

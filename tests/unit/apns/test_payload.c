@@ -97,10 +97,10 @@ static void account_id_is_escaped_to_printable_ascii(void **state)
 	struct push_job job = job_of(2, NULL, 0);
 
 	(void)state;
-	job.account_id = STR("a\"b\\c/\n\x7f\xc3\xbc\xe2\x80\xae"
+	job.account_id = STR("a\"b\\c/\n\x7f\xc3\xbc\xe2\x80\xa8"
 	                     "\xf0\x9f\x94\x94");
 	assert_payload(&job, "{\"aps\":{\"account-id\":\"a\\\"b\\\\c/\\u000a"
-	                     "\\u007f\\u00fc\\u202e\\ud83d\\udd14\"}}");
+	                     "\\u007f\\u00fc\\u2028\\ud83d\\udd14\"}}");
 	job.account_id = str_new("\0", 1);
 	assert_payload(&job, "{\"aps\":{\"account-id\":\"\\u0000\"}}");
 	job.account_id = STR("");

@@ -160,19 +160,25 @@ static void unclear_answer_goes_again(void **state)
 
 static void nested_or_long_body_is_other(void **state)
 {
-	static char body[5000];
 	struct apns_reply reply;
+	struct buf body;
 
 	(void)state;
-	memset(body, '[', sizeof(body));
-	apns_reply_parse(410, str_new(body, 4096), STR_NULL, &reply);
+	buf_init(&body, 5000);
+	for (int i = 0; i < 4096; i++)
+		assert_ok(buf_adds(&body, "["));
+	apns_reply_parse(410, buf_str(&body), STR_NULL, &reply);
 	assert_string_equal(reply.reason, "other");
-	memset(body, ' ', sizeof(body));
-	memcpy(body, "{\"reason\":\"Unregistered\"}", 25);
-	apns_reply_parse(410, str_new(body, 4096), STR_NULL, &reply);
+	buf_clear(&body);
+	assert_ok(buf_adds(&body, "{\"reason\":\"Unregistered\"}"));
+	while (body.len < 4096)
+		assert_ok(buf_adds(&body, " "));
+	apns_reply_parse(410, buf_str(&body), STR_NULL, &reply);
 	assert_string_equal(reply.reason, "Unregistered");
-	apns_reply_parse(410, str_new(body, 4097), STR_NULL, &reply);
+	assert_ok(buf_adds(&body, " "));
+	apns_reply_parse(410, buf_str(&body), STR_NULL, &reply);
 	assert_string_equal(reply.reason, "other");
+	buf_reset(&body);
 }
 
 static void goaway_data_may_name_a_reason(void **state)

@@ -30,6 +30,10 @@ passdb {{
   driver = static
   args = password=pass
 }}
+passdb {{
+  driver = static
+  args = password={secret}
+}}
 userdb {{
   driver = static
   args = uid={user} gid={group} home={folder}/home/%u
@@ -79,10 +83,14 @@ service stats {{
 
 
 class Dovecot:
-    """|certs|: the paths server_cert and server_key. Every password is pass."""
+    """
+    |certs|: the paths server_cert and server_key. The password of each user is
+    pass, and also |secret|, which is found nowhere by chance.
+    """
 
     name = "dovecot"
     prefix = ""
+    secret = "Zebra-quartz:19-Vowels"
 
     def __init__(self, folder, certs, extra=""):
         self.folder = Path(folder)
@@ -96,13 +104,13 @@ class Dovecot:
             user = pwd.getpwuid(os.getuid()).pw_name
             group = grp.getgrgid(os.getgid()).gr_name
             extra += ROOTLESS.format(user=user, group=group)
-        conf = self.folder / "dovecot.conf"
-        conf.write_text(CONF.format(
+        self.conf = self.folder / "dovecot.conf"
+        self.conf.write_text(CONF.format(
             folder=self.folder, cert=certs.server_cert, key=certs.server_key,
-            user=user, group=group, port=self.port, tls_port=self.tls_port,
+            user=user, group=group, secret=self.secret, port=self.port, tls_port=self.tls_port,
             lmtp_port=self.lmtp_port) + extra)
         self.users = ("user%d" % n for n in itertools.count(1))
-        self.process = Process(["/usr/sbin/dovecot", "-F", "-c", conf],
+        self.process = Process(["/usr/sbin/dovecot", "-F", "-c", self.conf],
                                self.folder / "output")
         self.process.wait_listening(self.port, self.tls_port, self.lmtp_port)
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """
-A TCP relay in front of a server: records both directions with the time, and
-delays or holds what a test wants delayed or held.
+A TCP relay in front of a server: records both directions with the time,
+delays or holds what a test wants delayed or held, or plays the server itself
+as a test scripts it, however wrong that is.
 """
+import contextlib
+import re
 import socket
 import threading
 import time
@@ -50,9 +53,53 @@ class Link:
         return None
 
 
+class Peer:
+    """One client of a scripted server."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.lines = sock.makefile("rb")
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def line(self):
+        """The client's next line; OSError at its end."""
+        line = self.lines.readline()
+        if line == b"":
+            raise OSError("closed")
+        return line
+
+    def stall(self):
+        """Says nothing until the client goes."""
+        while True:
+            self.line()
+
+    def let_in(self):
+        """Answers all commands OK, up to and with the login."""
+        self.send(b"* OK [CAPABILITY IMAP4rev1] hello\r\n")
+        while True:
+            tag, verb = self.line().split()[:2]
+            if verb.upper() == b"CAPABILITY":
+                self.send(b"* CAPABILITY IMAP4rev1\r\n")
+            self.send(tag + b" OK done\r\n")
+            if verb.upper() == b"LOGIN":
+                return
+
+    def command(self):
+        """The tag of the client's next command."""
+        return self.line().split()[0]
+
+
 class Relay:
-    def __init__(self, target):
+    """
+    |target|: the port of the server. While |instead| is set, that is called
+    with a Peer for each new connection, in a thread of its own.
+    """
+
+    def __init__(self, target, instead=None):
         self.target = target
+        self.instead = instead
         self.links = []
         self.holds = []
         self.delay = {TO_SERVER: 0.0, TO_CLIENT: 0.0}
@@ -60,7 +107,7 @@ class Relay:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.sockets = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread(self._accept)
 
     def __enter__(self):
         return self
@@ -68,12 +115,13 @@ class Relay:
     def __exit__(self, *_):
         for hold in self.holds:
             hold.release()
-        for sock in [self.listener] + self.sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            sock.close()
+        self.refuse()
+        for sock in self.sockets:
+            end(sock)
+
+    def refuse(self):
+        """Nobody listens from here on; what is connected stays."""
+        end(self.listener)
 
     def hold(self, way, pattern):
         hold = Hold(way, pattern)
@@ -84,9 +132,13 @@ class Relay:
         """The newest connection on which |pattern| went to the server."""
         def found():
             return next((link for link in reversed(self.links)
-                         if pattern in link.octets(TO_SERVER)), None)
+                         if re.search(pattern, link.octets(TO_SERVER), re.S)),
+                        None)
 
         return wait_until(found, "a connection with %r" % pattern, seconds)
+
+    def _thread(self, function, *args):
+        threading.Thread(target=function, args=args, daemon=True).start()
 
     def _accept(self):
         while True:
@@ -94,20 +146,27 @@ class Relay:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            self.sockets.append(client)
+            if self.instead is not None:
+                self._thread(self._play, self.instead, client)
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
-                client.close()
+                end(client)
                 continue
             link = Link()
             self.links.append(link)
-            self.sockets += [client, server]
+            self.sockets.append(server)
             for sock in (client, server):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for way, source, sink in ((TO_SERVER, client, server),
-                                      (TO_CLIENT, server, client)):
-                threading.Thread(target=self._pump, daemon=True,
-                                 args=(link, way, source, sink)).start()
+            self._thread(self._pump, link, TO_SERVER, client, server)
+            self._thread(self._pump, link, TO_CLIENT, server, client)
+
+    def _play(self, script, client):
+        with contextlib.suppress(OSError):
+            script(Peer(client))
+        end(client)
 
     def _pump(self, link, way, source, sink):
         try:
@@ -125,8 +184,12 @@ class Relay:
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
-            for sock in (source, sink):
-                try:
-                    sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+            end(source)
+            end(sink)
+
+
+def end(sock):
+    """Shuts down before closing: another thread may be reading from it."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()

@@ -1,0 +1,137 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# run.sh [--long] - every test: unit tests, lint and corpora on the release and
+# on the sanitized build, end to end against real servers, clang-tidy, a short
+# run of each fuzz target. Ends with one line, "N passed, N failed"; the status
+# is 0 if nothing failed. --long adds what does not fit 15 minutes: the minute
+# that a password may live, everything under valgrind, longer fuzzing.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+fuzz_s=10
+case $#:${1-} in
+0:) long= ;;
+1:--long)
+	long=--long
+	fuzz_s=300 ;;
+*)
+	echo "usage: $0 [--long]" >&2
+	exit 64 ;;
+esac
+
+top=$PWD/build-tests
+mkdir -p "$top/logs"
+passed=0
+failed=0
+export CI=1 # a missing tool is a failure, not a skip
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1
+
+# step NAME COMMAND...: runs it, and shows its log if it failed. A command that
+# leaves no tally counts as one test.
+step() {
+	name=$1
+	log=$top/logs/$(echo "$1" | tr ' ' -)
+	shift
+	printf '%-32s' "$name"
+	begin=$(date +%s)
+	rm -f "$top/tally"
+	if "$@" >"$log" 2>&1; then good=1 bad=0; else good=0 bad=1; fi
+	if [ -s "$top/tally" ]; then
+		ended=$bad
+		read -r good bad <"$top/tally"
+		[ "$bad" != 0 ] || bad=$ended
+	fi
+	passed=$((passed + good))
+	failed=$((failed + bad))
+	printf '%5d passed %4d failed %5d s\n' "$good" "$bad" \
+		$(($(date +%s) - begin))
+	[ "$bad" = 0 ] || tail -n 300 "$log" | sed 's/^/    /'
+}
+
+# build NAME OPTIONS...: with --werror; configures what is not configured yet
+build() {
+	folder=$top/$1
+	shift
+	[ -e "$folder/build.ninja" ] ||
+		meson setup --werror "$folder" "$@" || return
+	ninja -C "$folder"
+}
+
+unit() { # NAME
+	meson test -C "$top/$1" -t 4 --no-rebuild --print-errorlogs >"$top/out" 2>&1
+	status=$?
+	cat "$top/out"
+	awk '/^Ok:/ { good += $NF }
+		/^(Fail|Timeout|Unexpected Pass):/ { bad += $NF }
+		END { print good + 0, bad + 0 }' "$top/out" >"$top/tally"
+	return $status
+}
+
+e2e() { # NAME OPTIONS...
+	IMAPBELL_BIN=$top/$1/src/imapbell
+	export IMAPBELL_BIN
+	shift
+	/usr/bin/python3 -B -m pytest -q -n 4 --dist loadfile \
+		--junitxml "$top/junit.xml" tests/e2e "$@"
+	status=$?
+	sed -nE 's/.*<testsuite [^>]*errors="([0-9]+)" failures="([0-9]+)" skipped="([0-9]+)" tests="([0-9]+)".*/\1 \2 \3 \4/p' \
+		"$top/junit.xml" |
+		awk '{ print $4 - $1 - $2 - $3, $1 + $2 }' >"$top/tally"
+	return $status
+}
+
+valgrind() {
+	IMAPBELL_TEST_VALGRIND=1 IMAPBELL_TEST_SLOW=8 e2e "$@"
+}
+
+tidy() { # the compile commands of clang, which knows its own options
+	run-clang-tidy-14 -quiet -p "$top/clang" "$PWD/src/.*\.c$" \
+		>"$top/out" 2>&1
+	status=$?
+	sed 's/\x1b\[[0-9;]*m//g' "$top/out" | grep -E ' (error|warning): '
+	return $status
+}
+
+# Each target runs on a copy of its corpus; what it finds stays with the logs.
+fuzz_one() { # TARGET
+	name=${1##*/fuzz_}
+	work=$(mktemp -d) && mkdir "$work/corpus" &&
+		"$1" -max_total_time="$fuzz_s" -timeout=10 -print_final_stats=1 \
+			-artifact_prefix="$top/logs/crash-$name-" \
+			"$work/corpus" "tests/corpus/$name"
+	status=$?
+	rm -rf "$work"
+	return $status
+}
+
+echo "imapbell: tests, see $top/logs"
+step packages tests/packages.sh build check e2e
+if [ "$(id -u)" = 0 ] && [ "$(sysctl -n vm.mmap_rnd_bits)" -gt 28 ]; then
+	# AddressSanitizer of LLVM 14 fails at random above that.
+	sysctl -qw vm.mmap_rnd_bits=28
+fi
+
+step 'build release' build release --buildtype=debugoptimized
+step 'unit release' unit release
+step 'build sanitized' build sanitized -Db_sanitize=address,undefined \
+	-Db_lundef=false
+step 'unit sanitized' unit sanitized
+# shellcheck disable=SC2086 # $long may be no word
+step 'end to end sanitized' e2e sanitized $long
+step 'end to end release' e2e release -m smoke
+CC=clang-14 step 'build clang' build clang -Dfuzz=true \
+	-Db_sanitize=address,undefined -Db_lundef=false
+step clang-tidy tidy
+for target in "$top"/clang/tests/fuzz/fuzz_*; do
+	case $target in
+	*.p | *'*') ;;
+	*) step "fuzz ${target##*/fuzz_}" fuzz_one "$target" ;;
+	esac
+done
+if [ -n "$long" ]; then
+	step 'end to end valgrind' valgrind release
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

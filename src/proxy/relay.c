@@ -289,6 +289,7 @@ static void end_hold(struct session *s)
 /* end_response: the client stands between two responses again. */
 static void end_response(struct session *s)
 {
+	size_t before = s->inflight.count;
 	struct relay *r = &s->relay;
 
 	if (r->fate == RELAY_HOLD)
@@ -296,11 +297,10 @@ static void end_response(struct session *s)
 	r->fate = RELAY_BETWEEN;
 	if (r->cls == IMAP_CLASS_CONTINUATION)
 		go_ahead(s);
-	if (r->settles == NULL)
-		return;
 	settle(s);
 	relay_flush(s);
-	client_release(s);
+	if (s->inflight.count < before)
+		client_release(s);
 }
 
 void relay_flush(struct session *s)

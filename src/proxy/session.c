@@ -21,6 +21,11 @@
 /* A client that sent FIN still gets the replies it waits for, this long. */
 #define SESSION_LINGER_MS ((uint64_t)30 * 1000)
 
+/* A client that sends commands and does not read our answers is not read any
+ * more. More than the backend's own high water: a client may send while what
+ * it asked for is on its way. */
+#define SESSION_UNREAD_MAX (4 * STREAM_HIGH_WATER)
+
 /* Lines of our own in one answer: a registration's mailboxes. */
 #define SESSION_ANSWER_MAX ((size_t)256 * 1024)
 
@@ -44,7 +49,7 @@ void session_set_input(struct session *s, enum session_input to)
 static bool wants_client(const struct session *s)
 {
 	if (!session_input_is_read(s->input) ||
-	    stream_pending(s->client) > STREAM_HIGH_WATER)
+	    stream_pending(s->client) > SESSION_UNREAD_MAX)
 		return false;
 	if (s->state == SESSION_PRELOGIN)
 		return true;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/* How many there may be, who has to go, and the drain. */
+#include "stage/stage.h"
+#include "unit/unit.h"
+
+#define TOO_MANY "* BYE Too many connections.\r\n"
+
+enum { CLIENTS = 4 };
+
+struct crowd {
+	struct fake_peer *peers[CLIENTS];
+};
+
+static void come(struct stage *st, struct crowd *c, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		c->peers[i] = fake_accept(st->loop, 143);
+		fake_run(st->loop);
+		fake_written_clear(c->peers[i]);
+	}
+}
+
+static void go(struct crowd *c, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fake_peer_free(&c->peers[i]);
+}
+
+static void the_oldest_stranger_goes(void **arg)
+{
+	struct crowd c;
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.sessions_max = 3;
+	stage_start(&st);
+	stage_login(&st); /* stays, though it is the oldest */
+	come(&st, &c, 3);
+	stage_sees(c.peers[0], TOO_MANY, __LINE__);
+	assert_true(fake_is_closed(c.peers[0]));
+	assert_false(fake_is_closed(c.peers[1]));
+	assert_false(fake_is_closed(c.peers[2]));
+	assert_false(fake_is_closed(st.client));
+	go(&c, 3);
+	stage_done(&st);
+}
+
+static void full_of_users_refuses(void **arg)
+{
+	struct fake_peer *late;
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.sessions_max = 1;
+	stage_start(&st);
+	stage_login(&st);
+	late = fake_accept(st.loop, 143);
+	fake_run(st.loop);
+	assert_true(fake_is_aborted(late) || fake_is_closed(late));
+	assert_int_equal(fake_written(late).len, 0);
+	assert_false(fake_is_closed(st.client));
+	fake_peer_free(&late);
+	stage_done(&st);
+}
+
+static void pending_logins_of_one_address(void **arg)
+{
+	struct crowd c;
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.logins_pending_per_address = 2;
+	stage_start(&st);
+	come(&st, &c, 3);
+	assert_true(fake_is_closed(c.peers[0]));
+	assert_false(fake_is_closed(c.peers[1]));
+	assert_false(fake_is_closed(c.peers[2]));
+	go(&c, 3);
+	stage_done(&st);
+}
+
+/* Whoever is about to log in is not thrown out for a stranger. */
+static void a_login_under_way_stays(void **arg)
+{
+	struct crowd c;
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.logins_pending_per_address = 1;
+	stage_start(&st);
+	come(&st, &c, 1);
+	fake_push(c.peers[0], STR("a LOGIN u1 pw\r\n"));
+	fake_run(st.loop);
+	st.client = fake_accept(st.loop, 143);
+	fake_run(st.loop);
+	assert_true(fake_is_closed(st.client));
+	assert_false(fake_is_closed(c.peers[0]));
+	go(&c, 1);
+	stage_done(&st);
+}
+
+static void on_empty(void *arg)
+{
+	int *calls = arg;
+
+	(*calls)++;
+}
+
+static void drain_lets_users_finish(void **arg)
+{
+	struct crowd c;
+	struct stage st;
+	int empty = 0;
+
+	(void)arg;
+	stage_init(&st);
+	stage_start(&st);
+	stage_login(&st);
+	come(&st, &c, 1);
+	proxy_drain(st.proxy, 25000, on_empty, &empty);
+	fake_run(st.loop);
+	stage_sees(c.peers[0], "* BYE Server is going down.\r\n", __LINE__);
+	assert_null(fake_accept(st.loop, 143));
+	assert_false(fake_is_closed(st.client));
+	assert_int_equal(empty, 0);
+	stage_c(&st, "a LOGOUT\r\n");
+	stage_b(&st, "* BYE\r\na OK\r\n");
+	fake_push_eof(st.backend);
+	fake_run(st.loop);
+	assert_int_equal(empty, 1);
+	fake_clock_advance(st.loop, 60000);
+	assert_int_equal(empty, 1);
+	go(&c, 1);
+	stage_done(&st);
+}
+
+static void drain_ends_with_bye(void **arg)
+{
+	struct stage st;
+	int empty = 0;
+
+	(void)arg;
+	stage_init(&st);
+	stage_start(&st);
+	stage_login(&st);
+	proxy_drain(st.proxy, 25000, on_empty, &empty);
+	fake_clock_advance(st.loop, 24999);
+	stage_sees_c(&st, "");
+	fake_clock_advance(st.loop, 1);
+	stage_sees_c(&st, "* BYE Server is going down.\r\n");
+	assert_int_equal(empty, 1);
+	stage_done(&st);
+}
+
+static void drain_says_nothing_inside_a_literal(void **arg)
+{
+	struct stage st;
+	int empty = 0;
+
+	(void)arg;
+	stage_init(&st);
+	stage_start(&st);
+	stage_login(&st);
+	stage_b(&st, "* 1 FETCH (BODY[] {9}\r\nabc");
+	proxy_drain(st.proxy, 10, on_empty, &empty);
+	fake_clock_advance(st.loop, 10);
+	stage_sees_c(&st, "* 1 FETCH (BODY[] {9}\r\nabc");
+	assert_true(fake_is_closed(st.client));
+	assert_int_equal(empty, 1);
+	stage_done(&st);
+}
+
+static void drain_of_nobody_is_empty(void **arg)
+{
+	struct stage st;
+	int empty = 0;
+
+	(void)arg;
+	stage_init(&st);
+	stage_start(&st);
+	proxy_drain(st.proxy, 10, on_empty, &empty);
+	assert_int_equal(empty, 0); /* a later turn */
+	fake_run(st.loop);
+	assert_int_equal(empty, 1);
+	stage_done(&st);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_oldest_stranger_goes),
+		cmocka_unit_test(full_of_users_refuses),
+		cmocka_unit_test(pending_logins_of_one_address),
+		cmocka_unit_test(a_login_under_way_stays),
+		cmocka_unit_test(drain_lets_users_finish),
+		cmocka_unit_test(drain_ends_with_bye),
+		cmocka_unit_test(drain_says_nothing_inside_a_literal),
+		cmocka_unit_test(drain_of_nobody_is_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

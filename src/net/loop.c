@@ -237,7 +237,6 @@ void loop_free(struct loop **loop)
 {
 	struct loop *l = *loop;
 
-	*loop = NULL;
 	if (l == NULL)
 		return;
 	assert(l->running.len == 0); /* not from inside a call of its own */
@@ -249,6 +248,7 @@ void loop_free(struct loop **loop)
 			l->kept_free = NULL;
 		}
 	} while (l->deferred.len > 0);
+	*loop = NULL;
 	release(l);
 }
 

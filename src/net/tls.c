@@ -145,6 +145,24 @@ static int use_certificate(struct tls_ctx *ctx, struct str pem,
 	return rc;
 }
 
+static bool contains(struct str text, const char *word)
+{
+	return text.len > 0 &&
+	       memmem(text.data, text.len, word, strlen(word)) != NULL;
+}
+
+/* unreadable_key says why; OpenSSL's decoders only say "unsupported". */
+static int unreadable_key(struct str pem, struct err_detail *detail)
+{
+	if (!contains(pem, "PRIVATE KEY-----"))
+		return err_set(detail, ERR_INVALID,
+		               "no private key in the PEM");
+	if (contains(pem, "ENCRYPTED"))
+		return err_set(detail, ERR_INVALID, "private key is encrypted");
+	return err_set(detail, ERR_INVALID, "private key not readable: %s",
+	               tls_reason());
+}
+
 static int use_key(struct tls_ctx *ctx, struct str pem,
                    struct err_detail *detail)
 {
@@ -154,12 +172,8 @@ static int use_key(struct tls_ctx *ctx, struct str pem,
 	int rc = ERR_OK;
 
 	BIO_free(bio);
-	if (key == NULL && pem_ended())
-		rc = err_set(detail, ERR_INVALID, "no private key in the PEM");
-	else if (key == NULL)
-		rc = err_set(detail, ERR_INVALID,
-		             "private key not readable (encrypted?): %s",
-		             tls_reason());
+	if (key == NULL)
+		rc = unreadable_key(pem, detail);
 	else if (cert == NULL || X509_check_private_key(cert, key) != 1)
 		rc = err_set(detail, ERR_INVALID,
 		             "private key does not match the certificate");

@@ -108,26 +108,31 @@ int tls_conn_check(const struct tls_ctx *ctx, const SSL *ssl,
 }
 
 /* verify_failure names the certificate's fault, and the name we expected. */
-static int verify_failure(const SSL *ssl, long result,
-                          struct err_detail *detail)
+static void verify_failure(SSL *ssl, long result, struct err_detail *detail)
 {
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	char *address;
 
-	if (result == X509_V_ERR_HOSTNAME_MISMATCH ||
-	    result == X509_V_ERR_IP_ADDRESS_MISMATCH)
-		return err_set(detail, ERR_TLS, "certificate is not for %s",
-		               name != NULL ? name : "this address");
-	return err_set(detail, ERR_TLS, "certificate not trusted: %s",
-	               X509_verify_cert_error_string(result));
+	if (result != X509_V_ERR_HOSTNAME_MISMATCH &&
+	    result != X509_V_ERR_IP_ADDRESS_MISMATCH) {
+		(void)err_set(detail, ERR_TLS, "certificate not trusted: %s",
+		              X509_verify_cert_error_string(result));
+		return;
+	}
+	address = X509_VERIFY_PARAM_get1_ip_asc(SSL_get0_param(ssl));
+	if (name == NULL)
+		name = address != NULL ? address : "this name";
+	(void)err_set(detail, ERR_TLS, "certificate is not for %s", name);
+	OPENSSL_free(address);
 }
 
-int tls_conn_failure(const SSL *ssl, struct err_detail *detail)
+int tls_conn_failure(SSL *ssl, struct err_detail *detail)
 {
 	int reason = ERR_GET_REASON(ERR_peek_last_error());
 	long result = SSL_get_verify_result(ssl);
 
 	if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && result != X509_V_OK) {
-		(void)verify_failure(ssl, result, detail);
+		verify_failure(ssl, result, detail);
 	} else if (reason > SSL_AD_REASON_OFFSET &&
 	           reason <= SSL_AD_REASON_OFFSET + 255) {
 		reason -= SSL_AD_REASON_OFFSET;

@@ -89,7 +89,6 @@ void loop_free(struct loop **loop)
 	struct loop *l = *loop;
 	struct fake_signal_fn *sig;
 
-	*loop = NULL;
 	if (l == NULL)
 		return;
 	fake_run(l);
@@ -112,6 +111,7 @@ void loop_free(struct loop **loop)
 	free(l->deferred.items);
 	free(l->running.items);
 	free(l->resolve_why);
+	*loop = NULL;
 	free(l);
 }
 

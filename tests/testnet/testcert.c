@@ -7,6 +7,7 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "net/tls_conn.h"
 
 struct testcert {
 	X509 *x509;
@@ -191,4 +193,17 @@ struct tls_ctx *testcert_client(const struct testcert *anchor, const char *alpn)
 
 	assert(tls_client_new(&opts, &ctx, NULL) == ERR_OK);
 	return ctx;
+}
+
+void testcert_tls12(struct tls_ctx *ctx)
+{
+	assert(SSL_CTX_set_max_proto_version(ctx->ssl, TLS1_2_VERSION) == 1);
+}
+
+void testcert_ask_client(struct tls_ctx *ctx, const struct testcert *ca)
+{
+	assert(SSL_CTX_load_verify_file(ctx->ssl, ca->file) == 1);
+	SSL_CTX_set_verify(ctx->ssl,
+	                   SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+	                   NULL);
 }

@@ -41,4 +41,10 @@ struct tls_ctx *testcert_server(const struct testcert *c, const char *alpn);
 struct tls_ctx *testcert_client(const struct testcert *anchor,
                                 const char *alpn);
 
+/* testcert_tls12 keeps a context from offering more than TLS 1.2. */
+void testcert_tls12(struct tls_ctx *ctx);
+
+/* testcert_ask_client makes a server want a client certificate of |ca|. */
+void testcert_ask_client(struct tls_ctx *ctx, const struct testcert *ca);
+
 #endif

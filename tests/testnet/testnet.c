@@ -6,14 +6,11 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "net/tls_conn.h"
 
 enum { GUARD_MS = 10000, GOT_MAX = 8 * 1024 * 1024 };
 
@@ -251,8 +248,7 @@ static void make_tls(struct pair *p, enum kind kind)
 	p->server_tls = testcert_server(p->cert, "imap");
 	p->client_tls = testcert_client(p->ca, NULL);
 	if (kind == TLS12)
-		assert(SSL_CTX_set_max_proto_version(p->client_tls->ssl,
-		                                     TLS1_2_VERSION) == 1);
+		testcert_tls12(p->client_tls);
 }
 
 void pair_init(struct pair *p, enum kind kind)

@@ -572,6 +572,13 @@ class StandIn:
         if self._record not in (None, sys.stdout):
             self._record.close()
 
+    def stop_at_eof(self, fd):
+        def ready(_):
+            if os.read(fd, 4096) == b"":
+                self._running = False
+
+        self.watch(fd, selectors.EVENT_READ, ready)
+
     def start(self):
         self.open()
         self._thread = threading.Thread(target=self.run, daemon=True)
@@ -879,6 +886,9 @@ def main():
     args.add_argument("--record", default="-", metavar="FILE",
                       help="where the JSON lines go (default: -)")
     args.add_argument("--control", metavar="SOCKET")
+    args.add_argument("--until-eof", action="store_true",
+                      help="stop when standard input ends, so that nothing "
+                           "is left behind by a caller that dies")
     args.add_argument("--max-streams", type=int, default=1000)
     args.add_argument("--start-streams", type=int, default=0)
     args.add_argument("--initial-window", type=int, default=65535)
@@ -888,6 +898,8 @@ def main():
                      opts.start_streams, opts.initial_window)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     listening = server.open()
+    if opts.until_eof:
+        server.stop_at_eof(sys.stdin.fileno())
     print(json.dumps(listening), flush=True)
     try:
         server.run()

@@ -4,8 +4,7 @@
  * the real loop. Whatever happens, each job ends exactly once. Skipped where
  * Debian's python3-h2 is missing.
  */
-#include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,7 @@ static struct apns_opts opts = {
 	.push_type = "background",
 	.priority = 5,
 	.expiration_s = 86400,
-	.request_timeout_s = 1,
+	.request_timeout_s = 2,
 	.retry_s = 900,
 	.in_flight_max = 250,
 };
@@ -95,27 +94,33 @@ static int start_standin(void)
 	char certs[] = "--certs";
 	char control[] = "--control";
 	char record[] = "--record";
+	char until_eof[] = "--until-eof";
 	char control_path[64];
 	char record_path[64];
-	char *argv[] = { python,  flag,         script, certs,       dir,
-		         control, control_path, record, record_path, NULL };
+	char *argv[] = { python,      flag,      script,       certs,
+		         dir,         control,   control_path, record,
+		         record_path, until_eof, NULL };
 	posix_spawn_file_actions_t actions;
 	char line[512];
 	const char *at;
 	size_t len;
 	int out[2];
+	int in[2];
 	FILE *f;
 
 	(void)in_dir("control", control_path);
 	(void)in_dir("record", record_path);
-	if (pipe(out) != 0 || posix_spawn_file_actions_init(&actions) != 0)
+	/* Our end of |in| lives as long as we do. */
+	if (pipe2(out, O_CLOEXEC) != 0 || pipe2(in, O_CLOEXEC) != 0 ||
+	    posix_spawn_file_actions_init(&actions) != 0)
 		return -1;
 	(void)posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-	(void)posix_spawn_file_actions_addclose(&actions, out[0]);
+	(void)posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
 	if (posix_spawn(&standin, python, &actions, NULL, argv, environ) != 0)
 		return -1;
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(out[1]);
+	(void)close(in[0]);
 	f = fdopen(out[0], "r");
 	if (f == NULL || fgets(line, sizeof(line), f) == NULL)
 		return -1;

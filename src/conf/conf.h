@@ -57,6 +57,7 @@ struct conf {
 	unsigned push_merge_max_ms;
 	unsigned push_change_delay_ms;
 	unsigned push_change_max_ms;
+	unsigned push_device_ttl_days;
 	unsigned push_devices_per_user;
 	unsigned push_mailboxes_per_device;
 

@@ -63,6 +63,7 @@ const struct conf_key conf_keys[] = {
 	NUMBER("push.merge_max_ms", push_merge_max_ms, 1, HOUR_MS, "60000"),
 	NUMBER("push.change_delay_ms", push_change_delay_ms, 1, HOUR_MS, "20000"),
 	NUMBER("push.change_max_ms", push_change_max_ms, 1, HOUR_MS, "60000"),
+	NUMBER("push.device_ttl_days", push_device_ttl_days, 1, 3650, "30"),
 	NUMBER("push.devices_per_user", push_devices_per_user, 1, 1000, "20"),
 	NUMBER("push.mailboxes_per_device", push_mailboxes_per_device, 1, 1000,
 	       "64"),

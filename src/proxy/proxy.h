@@ -35,7 +35,6 @@ struct proxy_opts {
 	unsigned sessions_max;               /* 10000 */
 	unsigned logins_pending_per_address; /* 20 */
 	unsigned login_failures;             /* 5 per session */
-	unsigned mailboxes_per_device;       /* 64; others are not echoed */
 	unsigned login_s;                    /* 60 */
 	unsigned idle_s;                     /* 1860 */
 	const char *trace_user;              /* NULL none, "all" everyone */

@@ -296,7 +296,7 @@ static void on_timer(void *arg)
  * all that a device with version 1 knows. */
 static size_t taken(const struct session *s, const struct imap_xaps *command)
 {
-	size_t max = s->env->opts->mailboxes_per_device;
+	size_t max = service_mailboxes_max(s->env->service);
 
 	if (imap_xaps_version(command) < 2)
 		max = 1;

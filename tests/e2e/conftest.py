@@ -37,7 +37,8 @@ def pytest_runtest_makereport(item, call):
         args = getattr(item, "funcargs", {})
         for make in (args.get("bell"), args.get("module_bell")):
             for bell in make.bells if make is not None else ():
-                report.sections.append(("imapbell", bell.log()))
+                if bell.process is not None:
+                    report.sections.append(("imapbell", bell.log()))
 
 
 @pytest.fixture(scope="session")

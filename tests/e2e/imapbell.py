@@ -14,6 +14,9 @@ VALGRIND = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect,possible")
 COMMAND = (VALGRIND if os.environ.get("IMAPBELL_TEST_VALGRIND") else ()) + (
     BINARY,)
+# Names of the tests' own would be warned about.
+ENVIRONMENT = {name: value for name, value in os.environ.items()
+               if not name.startswith("IMAPBELL_")}
 # What no run may leave on standard error.
 REPORT = re.compile(r"Sanitizer|runtime error:|^==\d+==|Assertion .* failed|"
                     r"^\S+ error .*", re.M)
@@ -52,7 +55,7 @@ class Imapbell:
         """Starts it, again if need be, and waits until it is ready."""
         log = self.folder / "imapbell.log"
         start = len(log.read_text()) if log.exists() else 0
-        self.process = Process(self.args, log)
+        self.process = Process(self.args, log, ENVIRONMENT)
         self.process.wait_output(r"\bready$", start=start)
         self.port = int(self.process.wait_output(
             r"listening url=imaps://127\.0\.0\.1:(\d+)", start=start)[1])

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from imap import Closed, Imap
-from imapbell import COMMAND, REPORT
+from imapbell import COMMAND, ENVIRONMENT, REPORT
 from lmtp import message
 from phone import Phone
 from process import SLOW, free_port
@@ -35,7 +35,7 @@ def run(tmp_path, tls):
         done = subprocess.run(
             [*command, *args], stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=dict(os.environ, **(environment or {})), timeout=30 * SLOW)
+            env=dict(ENVIRONMENT, **(environment or {})), timeout=30 * SLOW)
         assert not re.search("Sanitizer|runtime error", done.stdout), \
             done.stdout
         return done.returncode, done.stdout
@@ -61,7 +61,7 @@ def run(tmp_path, tls):
         "choice", "starttls", "include"])
 def test_file_is_wrong(run, conf, says):
     """78 names file, line and key."""
-    status, output = run("-t", conf=conf)
+    status, output = run("-t", conf=conf, complete="backend" not in conf)
     assert status == CONFIG, output
     assert re.search(says, output), output
 

@@ -22,6 +22,7 @@ struct service {
 	const char *topic;
 	const char *proved[8];
 	size_t proved_count;
+	size_t mailboxes_max;
 	bool held;
 	STAILQ_HEAD(, call) calls;
 	struct buf said;
@@ -47,9 +48,20 @@ struct service *fake_service_new(struct loop *loop)
 
 	s->loop = loop;
 	s->topic = FAKE_TOPIC;
+	s->mailboxes_max = 64;
 	STAILQ_INIT(&s->calls);
 	buf_init(&s->said, (size_t)1024 * 1024);
 	return s;
+}
+
+void fake_service_limit(struct service *s, size_t mailboxes_max)
+{
+	s->mailboxes_max = mailboxes_max;
+}
+
+size_t service_mailboxes_max(const struct service *s)
+{
+	return s->mailboxes_max;
 }
 
 static void finish(struct service *s)

@@ -24,6 +24,10 @@ void fake_service_prove(struct service *s, const char *mailbox);
 void fake_service_hold(struct service *s);
 void fake_service_release(struct service *s);
 
+/* fake_service_limit: that many mailboxes of a registration are kept, instead
+ * of 64. */
+void fake_service_limit(struct service *s, size_t mailboxes_max);
+
 /* fake_service_topic: NULL, and nothing is offered. */
 void fake_service_topic(struct service *s, const char *topic);
 

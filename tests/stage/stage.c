@@ -33,7 +33,6 @@ void stage_init(struct stage *st)
 		.sessions_max = 100,
 		.logins_pending_per_address = 20,
 		.login_failures = 3,
-		.mailboxes_per_device = 64,
 		.login_s = 60,
 		.idle_s = 1860,
 	};

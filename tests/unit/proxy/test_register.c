@@ -298,7 +298,7 @@ static void over_the_limit_is_not_echoed(void **arg)
 
 	(void)arg;
 	stage_init(&st);
-	st.opts.mailboxes_per_device = 2;
+	fake_service_limit(st.service, 2);
 	stage_start(&st);
 	stage_login(&st);
 	stage_c(&st, COMMAND("2", " mailboxes (A B C)"));

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+/* limits - what the system lets this process have. */
+#ifndef ROLE_LIMITS_H
+#define ROLE_LIMITS_H
+
+#include "conf/conf.h"
+
+/* limits_no_core: a crash leaves no core behind, since keys and passwords are
+ * in memory. */
+void limits_no_core(void);
+
+/*
+ * limits_fit raises the descriptor limit to what limits.sessions and
+ * watch.connections_max of |c| ask for, as far as allowed, and lowers these two
+ * with a warning to what fits.
+ */
+void limits_fit(struct conf *c);
+
+#endif

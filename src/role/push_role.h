@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * push_role - the role that holds the keys: store, registry, watchers,
+ * notifier, APNs. It never talks to a client. Nothing that is wrong here keeps
+ * it from starting: mail flows, pushes wait, an error line says why.
+ */
+#ifndef ROLE_PUSH_ROLE_H
+#define ROLE_PUSH_ROLE_H
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "push/service.h"
+#include "role/target.h"
+
+struct push_role;
+
+/* push_role_check looks at what |c| names on the push side, for -t. Results:
+ * 0; ERR_* with a sentence that names the key and the file. */
+int push_role_check(const struct conf *c, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* push_role_new starts all of it. |c| and |backend| must outlive it. */
+struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
+                                const struct conf *c,
+                                const struct target *backend);
+
+/* push_role_service is what workers ask; lives until push_role_end. */
+struct service *push_role_service(struct push_role *r);
+
+/* push_role_end ends the service: what is open is answered. For before the
+ * askers go. */
+void push_role_end(struct push_role *r);
+
+/* push_role_free waits for the disk to take what was changed. */
+void push_role_free(struct push_role **r);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/* single - see single.h. */
+#include "role/single.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "net/stream.h"
+#include "role/limits.h"
+#include "role/push_role.h"
+#include "role/worker.h"
+
+struct single {
+	struct log_ctx log;
+	struct loop *loop;
+	struct resolver *resolver;
+	struct target backend; /* of the watchers */
+	struct push_role *push;
+	struct worker *worker;
+	bool draining;
+};
+
+static void on_empty(void *arg)
+{
+	struct single *s = arg;
+
+	loop_stop(s->loop);
+}
+
+static void on_end(int signo, void *arg)
+{
+	struct single *s = arg;
+
+	log_info(&s->log, "%s", signo == SIGINT ? "SIGINT" : "SIGTERM");
+	if (s->draining) {
+		loop_stop(s->loop);
+		return;
+	}
+	s->draining = true;
+	worker_drain(s->worker, on_empty, s);
+}
+
+static void on_reload(int signo, void *arg)
+{
+	const struct single *s = arg;
+
+	(void)signo;
+	log_warn(&s->log, "SIGHUP: a change of configuration needs a restart");
+}
+
+/* serve opens the listeners and turns until the end. */
+static int serve(struct single *s, struct err_detail *detail)
+{
+	int rc = worker_start(s->worker, s->loop, s->resolver,
+	                      push_role_service(s->push), detail);
+
+	if (rc != ERR_OK)
+		return rc;
+	loop_on_signal(s->loop, SIGTERM, on_end, s);
+	loop_on_signal(s->loop, SIGINT, on_end, s);
+	loop_on_signal(s->loop, SIGHUP, on_reload, s);
+	log_info(&s->log, "ready");
+	loop_run(s->loop);
+	return ERR_OK;
+}
+
+int single_run(struct conf *c, struct err_detail *detail)
+{
+	struct single s = { .log = { LOG_ROLE, 0 } };
+	int rc;
+
+	rc = worker_load(c, &s.worker, detail);
+	if (rc != ERR_OK)
+		return rc;
+	rc = target_load(c, &s.backend, detail);
+	if (rc != ERR_OK)
+		goto out;
+	limits_no_core();
+	limits_fit(c);
+	(void)signal(SIGPIPE, SIG_IGN);
+	s.loop = loop_new();
+	s.resolver = resolver_new(s.loop);
+	s.push = push_role_new(s.loop, s.resolver, c, &s.backend);
+	rc = serve(&s, detail);
+	push_role_end(s.push);
+out:
+	worker_free(&s.worker);
+	push_role_free(&s.push);
+	resolver_free(&s.resolver);
+	if (s.loop != NULL) {
+		streams_finish(s.loop);
+		loop_free(&s.loop);
+	}
+	target_done(&s.backend);
+	return rc;
+}

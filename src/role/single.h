@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+/* single - all roles in one process. */
+#ifndef ROLE_SINGLE_H
+#define ROLE_SINGLE_H
+
+#include "base/err.h"
+#include "conf/conf.h"
+
+/*
+ * single_run serves until SIGTERM or SIGINT: no new client is accepted then,
+ * and it returns as soon as none is left, or at a second signal. |c| is
+ * changed where the system does not allow what it asks for. Results: 0;
+ * ERR_PERMISSION or ERR_DNS, a listener; ERR_INVALID, a file; with a sentence
+ * that names the culprit. Nothing was served then.
+ */
+int single_run(struct conf *c, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+#endif

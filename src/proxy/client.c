@@ -113,6 +113,7 @@ static bool must_wait(const struct session *s, const struct intercept *row,
 	       inflight_find(&s->inflight, tag) != NULL;
 }
 
+/* hold keeps the first line of a command until earlier ones are answered. */
 static void hold(struct session *s, const struct imap_frame *f)
 {
 	s->held_frame = *f;
@@ -183,7 +184,8 @@ static void on_head(struct session *s, const struct imap_frame *f)
 
 /*
  * on_bad: the framer would not have this line. While the stream is in step and
- * nothing of the command was forwarded it costs a BAD, else the connection.
+ * nothing of the command was forwarded it costs a BAD, else the connection, but
+ * not the replies to the commands before it.
  */
 static void on_bad(struct session *s, const struct imap_frame *f)
 {
@@ -191,7 +193,11 @@ static void on_bad(struct session *s, const struct imap_frame *f)
 	struct err_detail text;
 
 	if (imap_frame_error_closes(f->error) || s->input == INPUT_IDLE) {
-		session_bye(s, why);
+		if (s->input == INPUT_COMMAND && f->first &&
+		    !inflight_is_empty(&s->inflight))
+			hold(s, f);
+		else
+			session_bye(s, why);
 		return;
 	}
 	if (s->input == INPUT_SASL) {
@@ -233,7 +239,7 @@ void client_on_frame(struct session *s, const struct imap_frame *frame)
 	case INPUT_IDLE_DONE:
 	case INPUT_BUSY:
 	case INPUTS:
-		assert(!"a frame that was not wanted");
+		assert(false && "a frame that was not wanted");
 	}
 }
 
@@ -247,6 +253,6 @@ void client_release(struct session *s)
 	buf_init(&s->held_text, 0);
 	frame.text = buf_str(&text);
 	session_set_input(s, INPUT_COMMAND);
-	on_head(s, &frame); /* which may hold it again */
+	client_on_frame(s, &frame); /* which may hold it again */
 	buf_reset(&text);
 }

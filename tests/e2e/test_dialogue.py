@@ -81,6 +81,9 @@ ROWS = [
         "mailboxes (INBOX)",
         ["T BAD Unexpected extra arguments to Xapplepushservice"],
         ok("INBOX")),
+    row("one_mailbox_without_list", "aps-version 2 DEVICE mailboxes INBOX",
+        ["T BAD Missing required argument to Xapplepushservice"],
+        ok("INBOX")),
     row("no_subtopic_is_mail", "aps-version 2 ACCOUNT TOKEN mailboxes (INBOX)",
         ["T NO Missing APNS sub-topic"], ok("INBOX")),
     # Nothing that could ever ring.
@@ -93,8 +96,6 @@ ROWS = [
     row("no_arguments", "",
         ["T BAD Missing required argument to Xapplepushservice"], BAD),
     row("unclosed_list", "aps-version 2 DEVICE mailboxes (INBOX",
-        ["T BAD Missing required argument to Xapplepushservice"], BAD),
-    row("list_expected", "aps-version 2 DEVICE mailboxes INBOX",
         ["T BAD Missing required argument to Xapplepushservice"], BAD),
     row("version_not_a_number", "aps-version x DEVICE mailboxes (INBOX)",
         ["T BAD Unexpected extra arguments to Xapplepushservice"], BAD),

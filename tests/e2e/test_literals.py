@@ -55,7 +55,7 @@ VECTORS = {
     "lines_and_nul_inside": Vector("a1 SELECT {n+}\r\nMARK\r\n", (COURIER,)),
     "unknown_mailbox": Vector("a1 APPEND nobox {n+}\r\nMARK\r\n", (COURIER,)),
     "bad_flag": Vector('a1 APPEND INBOX (\\Bad Flag" {n+}\r\nMARK\r\n',
-                       (DOVECOT, COURIER)),
+                       (DOVECOT, COURIER), ends=True),
     "second_literal": Vector("a1 XFOO {1+}\r\nx {n+}\r\nMARK\r\n",
                              (DOVECOT, COURIER)),
     "above_2_to_64": Vector("a1 SELECT {18446744073709551621+}\r\nMARK\r\n",

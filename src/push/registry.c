@@ -42,6 +42,7 @@ struct registry {
 	struct loop_timer *sweep;
 	uint64_t swept_ms; /* monotonic, of the last sweep */
 	int64_t swept_wall_ms;
+	bool deserted;             /* nobody had been seen lately then */
 	unsigned int settle_hours; /* until the clock is believed */
 };
 
@@ -442,19 +443,22 @@ void registry_login_rejected(struct registry *r, struct str user)
 
 /*
  * clock_is_believed: nothing is forgotten by a clock that may be wrong. After
- * a jump, or when nobody was seen lately (we or the machine were off for
- * long), every living device gets a day and an hour to come back.
+ * a jump, or when it turns out that nobody was seen lately (we or the machine
+ * were off for long), every living device gets a day and an hour to come back;
+ * once, or the last device would never be forgotten.
  */
 static bool clock_is_believed(struct registry *r, int64_t newest_ms)
 {
 	int64_t wall = loop_wall_ms(r->loop);
 	uint64_t now = loop_now_ms(r->loop);
 	int64_t jump = wall - r->swept_wall_ms - (int64_t)(now - r->swept_ms);
+	bool deserted = wall - newest_ms > 2 * DAY_MS;
 
+	if (jump > HOUR_MS || jump < -HOUR_MS || (deserted && !r->deserted))
+		r->settle_hours = SETTLE_HOURS;
 	r->swept_ms = now;
 	r->swept_wall_ms = wall;
-	if (jump > HOUR_MS || jump < -HOUR_MS || wall - newest_ms > 2 * DAY_MS)
-		r->settle_hours = SETTLE_HOURS;
+	r->deserted = deserted;
 	if (r->settle_hours > 0)
 		r->settle_hours--;
 	return r->settle_hours == 0;

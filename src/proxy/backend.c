@@ -72,12 +72,12 @@ static void probe_failed(struct backend *b, const char *why)
 {
 	uint32_t random;
 
-	probe_free(&b->probe);
 	if (!b->is_down)
 		log_warn(&b->log, "backend %s: %s", b->name.text, why);
 	else
 		log_debug(&b->log, "backend %s: %s", b->name.text, why);
 	b->is_down = true;
+	probe_free(&b->probe); /* owns |why| */
 	rand_bytes(&random, sizeof(random));
 	loop_timer_set(b->timer, backoff_next(&b->backoff, random));
 }

@@ -45,6 +45,17 @@ char *xstrdup(const char *text)
 	return copy;
 }
 
+/* The one place where const is lost: -Wcast-qual refuses a cast. */
+void *mem_unconst(const void *data)
+{
+	const union {
+		const void *in;
+		void *out;
+	} pointer = { .in = data };
+
+	return pointer.out;
+}
+
 void mem_wipe(void *data, size_t len)
 {
 	if (len > 0)

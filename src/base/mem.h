@@ -19,6 +19,12 @@ void *xrealloc(void *old, size_t n, size_t size)
 /* xstrdup copies a C string of our own; NULL gives NULL. */
 char *xstrdup(const char *text);
 
+/*
+ * mem_unconst drops the const of |data|: for free() of what is ours and const
+ * only for its readers, and for libraries that read through a plain pointer.
+ */
+void *mem_unconst(const void *data);
+
 /* mem_wipe overwrites |len| bytes in a way the compiler keeps. */
 void mem_wipe(void *data, size_t len);
 

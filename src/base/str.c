@@ -140,6 +140,6 @@ struct str str_dup(struct str s)
 void str_free(struct str *s)
 {
 	/* Ours since str_dup; the const is for the readers in between. */
-	free((void *)(uintptr_t)s->data);
+	free(mem_unconst(s->data));
 	*s = STR_NULL;
 }

@@ -598,13 +598,13 @@ size_t h2_in_flight(const struct h2 *h)
 	return h->live_count + h->ended_count;
 }
 
-/* nv is the one place where const is cast away: nghttp2 only reads. */
+/* nghttp2 only reads what its fields point to. */
 static nghttp2_nv nv(struct str name, struct str value, bool no_index)
 {
 	return (nghttp2_nv){
-		.name = (uint8_t *)(uintptr_t)name.data,
+		.name = mem_unconst(name.data),
 		.namelen = name.len,
-		.value = (uint8_t *)(uintptr_t)value.data,
+		.value = mem_unconst(value.data),
 		.valuelen = value.len,
 		.flags = no_index ? NGHTTP2_NV_FLAG_NO_INDEX
 		                  : NGHTTP2_NV_FLAG_NONE,

@@ -135,7 +135,10 @@ void farewell_start(struct farewells *all, struct wire *wire,
 void farewells_finish(struct farewells *all)
 {
 	struct farewell *f;
+	struct farewell *next;
 
-	while ((f = LIST_FIRST(&all->list)) != NULL)
+	for (f = LIST_FIRST(&all->list); f != NULL; f = next) {
+		next = LIST_NEXT(f, entry);
 		farewell_free(f, true);
+	}
 }

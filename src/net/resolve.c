@@ -183,6 +183,7 @@ void resolver_free(struct resolver **r)
 {
 	struct resolver *res = *r;
 	struct lookup *l;
+	struct lookup *next;
 
 	*r = NULL;
 	if (res == NULL)
@@ -191,9 +192,9 @@ void resolver_free(struct resolver **r)
 		drop_queries(l);
 	offload_free(&res->offload);
 	/* What is left are numeric ones that wait for their turn. */
-	while ((l = LIST_FIRST(&res->lookups)) != NULL) {
+	for (l = LIST_FIRST(&res->lookups); l != NULL; l = next) {
+		next = LIST_NEXT(l, entry);
 		loop_defer_cancel(res->loop, done, l);
-		LIST_REMOVE(l, entry);
 		lookup_free(l);
 	}
 	free(res);

@@ -55,7 +55,7 @@ static void set_tcp(int fd)
 
 void wire_init(struct wire *w, int fd)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof(addr);
 	int flags = fcntl(fd, F_GETFL);
 

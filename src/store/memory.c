@@ -251,13 +251,18 @@ static void memory_commit(struct store *store, const struct store_batch *batch,
 static void memory_close(struct store **store)
 {
 	struct memory *m = (struct memory *)*store;
+	struct row *row;
+	struct row *next;
 
 	while (!STAILQ_EMPTY(&m->calls))
 		on_turn(m);
 	loop_defer_cancel(m->loop, on_turn, m);
 	for (int kind = 0; kind < KINDS; kind++) {
-		while (!LIST_EMPTY(&m->rows[kind]))
-			remove_row(LIST_FIRST(&m->rows[kind]));
+		for (row = LIST_FIRST(&m->rows[kind]); row != NULL;
+		     row = next) {
+			next = LIST_NEXT(row, entry);
+			remove_row(row);
+		}
 	}
 	free(m);
 	*store = NULL;

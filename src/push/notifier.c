@@ -8,11 +8,9 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "imap/mailbox.h"
-
-#define uthash_fatal(message) abort()
-#include <uthash.h>
 
 /* A user in a window or with a change that is debounced. */
 struct bell {

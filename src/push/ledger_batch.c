@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* ledger_batch - changed rows on their way to the store. */
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "push/ledger_impl.h"
-
-/* ROW_OF finds the row of |type| around its base. */
-#define ROW_OF(pointer, type)                                             \
-	((const struct type *)((uintptr_t)(pointer)-offsetof(struct type, \
-	                                                     base)))
 
 /* Arrays of a batch while it is put together. */
 struct builder {
@@ -58,7 +52,7 @@ static void add_row(struct builder *b, const struct ledger_row *base)
 
 	switch (base->kind) {
 	case LEDGER_REGISTRATION:
-		r = ROW_OF(base, ledger_registration);
+		r = (const struct ledger_registration *)base;
 		if (base->gone)
 			ADD(b, registrations_gone, registration_gone_count,
 			    r->row.id);
@@ -66,14 +60,14 @@ static void add_row(struct builder *b, const struct ledger_row *base)
 			ADD(b, registrations, registration_count, r->row);
 		break;
 	case LEDGER_STATE:
-		s = ROW_OF(base, ledger_state);
+		s = (const struct ledger_state *)base;
 		if (base->gone)
 			ADD(b, states_gone, state_gone_count, s->row);
 		else
 			ADD(b, states, state_count, s->row);
 		break;
 	case LEDGER_PENDING:
-		p = ROW_OF(base, ledger_pending);
+		p = (const struct ledger_pending *)base;
 		if (base->gone)
 			ADD(b, pendings_gone, pending_gone_count,
 			    p->row.registration_id);
@@ -81,7 +75,7 @@ static void add_row(struct builder *b, const struct ledger_row *base)
 			ADD(b, pendings, pending_count, p->row);
 		break;
 	case LEDGER_LOGIN:
-		login = ROW_OF(base, ledger_login);
+		login = (const struct ledger_login *)base;
 		if (base->gone)
 			ADD(b, logins_gone, login_gone_count,
 			    login->user->name);

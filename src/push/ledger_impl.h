@@ -12,11 +12,9 @@
 #include <sys/queue.h>
 
 #include "base/backoff.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "push/ledger.h"
-
-#define uthash_fatal(message) abort()
-#include <uthash.h>
 
 enum ledger_kind {
 	LEDGER_REGISTRATION,
@@ -32,8 +30,9 @@ enum ledger_mark {
 	LEDGER_WRITING  /* the commit that is under way says it */
 };
 
-/* Every row begins with this. A row that is deleted stays, gone, until the
- * store has deleted it too; so a key is never in two rows. */
+/* Every row begins with this, so that a pointer to one is a pointer to the
+ * other. A row that is deleted stays, gone, until the store has deleted it
+ * too; so a key is never in two rows. */
 struct ledger_row {
 	TAILQ_ENTRY(ledger_row) entry; /* in the list of its mark */
 	enum ledger_kind kind;

@@ -152,11 +152,12 @@ static void merge_pending(struct ledger *l, const struct store_pending *stored,
 
 static void free_aliases(struct alias **aliases)
 {
-	struct alias *alias;
+	struct alias *alias = *aliases;
 	struct alias *next;
 
-	HASH_ITER(hh, *aliases, alias, next) {
-		HASH_DELETE(hh, *aliases, alias);
+	HASH_CLEAR(hh, *aliases);
+	for (; alias != NULL; alias = next) {
+		next = alias->hh.next;
 		free(alias);
 	}
 }

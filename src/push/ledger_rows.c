@@ -9,14 +9,10 @@
 #include "imap/mailbox.h"
 #include "push/ledger_impl.h"
 
-/* ROW_OF finds the row of |type| around its member |member|. */
-#define ROW_OF(pointer, type, member) \
-	((struct type *)((uintptr_t)(pointer)-offsetof(struct type, member)))
-
-static struct ledger_registration *registration_of(const struct ledger_row *row)
+static struct ledger_registration *registration_of(struct ledger_row *row)
 {
 	assert(row->kind == LEDGER_REGISTRATION);
-	return ROW_OF(row, ledger_registration, base);
+	return (struct ledger_registration *)row;
 }
 
 /* find_registration finds it by id; NULL when it is gone. */
@@ -158,7 +154,7 @@ static void free_registration_row(struct store_registration *row)
 
 		str_free(&name);
 	}
-	free((void *)(uintptr_t)row->mailboxes);
+	free(mem_unconst(row->mailboxes));
 	row->mailboxes = NULL;
 	row->mailbox_count = 0;
 }
@@ -170,7 +166,7 @@ static void free_pending_row(struct store_pending *row)
 
 		str_free(&name);
 	}
-	free((void *)(uintptr_t)row->mailboxes);
+	free(mem_unconst(row->mailboxes));
 	row->mailboxes = NULL;
 	row->mailbox_count = 0;
 }
@@ -195,8 +191,9 @@ const struct store_registration *ledger_registration_first(
 const struct store_registration *ledger_registration_next(
 	const struct store_registration *row)
 {
-	const struct ledger_registration *r =
-		ROW_OF(row, ledger_registration, row);
+	const char *start =
+		(const char *)row - offsetof(struct ledger_registration, row);
+	const struct ledger_registration *r = (const void *)start;
 
 	r = TAILQ_NEXT(r, of_user);
 	return r != NULL ? &r->row : NULL;
@@ -482,58 +479,72 @@ void ledger_settle(struct ledger *l, struct ledger_row *row)
 		free(registration_of(row));
 		break;
 	case LEDGER_STATE:
-		free_state(l, ROW_OF(row, ledger_state, base));
+		free_state(l, (struct ledger_state *)row);
 		break;
 	case LEDGER_PENDING:
 		break; /* lives in its registration */
 	case LEDGER_LOGIN:
-		free_login(l, ROW_OF(row, ledger_login, base));
+		free_login(l, (struct ledger_login *)row);
 		break;
 	}
 }
 
-/* free_user frees a user with all rows, known to the store or not. */
-static void free_user(struct ledger *l, struct ledger_user *u)
+/* free_user frees a user with all rows, when the lists and hashes that knew
+ * them are no more. */
+static void free_user(struct ledger_user *u)
 {
 	struct ledger_registration *r;
-	struct ledger_state *s;
-	struct ledger_state *next;
+	struct ledger_registration *next_r;
+	struct ledger_state *s = u->states;
+	struct ledger_state *next_s;
 
-	while ((r = TAILQ_FIRST(&u->registrations)) != NULL) {
-		TAILQ_REMOVE(&u->registrations, r, of_user);
-		HASH_DELETE(by_id, l->registrations, r);
-		unlist(l, &r->base);
-		unlist(l, &r->pending.base);
+	for (r = TAILQ_FIRST(&u->registrations); r != NULL; r = next_r) {
+		next_r = TAILQ_NEXT(r, of_user);
 		free_registration_row(&r->row);
 		free_pending_row(&r->pending.row);
 		free(r);
 	}
-	HASH_ITER(by_mailbox, u->states, s, next) {
-		HASH_DELETE(by_mailbox, u->states, s);
-		unlist(l, &s->base);
+	HASH_CLEAR(by_mailbox, u->states);
+	for (; s != NULL; s = next_s) {
+		next_s = s->by_mailbox.next;
 		str_free(&s->row.mailbox);
 		free(s);
 	}
 	if (u->login != NULL) {
-		unlist(l, &u->login->base);
 		str_free(&u->login->row.blob);
 		free(u->login);
-		u->login = NULL;
 	}
-	release_user(l, u);
+	str_free(&u->name);
+	free(u);
+}
+
+/* free_list ends a list of marks. Registrations that were to be deleted are
+ * nowhere else, all other rows hang on their user. */
+static void free_list(struct ledger_row_list *list)
+{
+	struct ledger_row *row;
+	struct ledger_row *next;
+
+	for (row = TAILQ_FIRST(list); row != NULL; row = next) {
+		next = TAILQ_NEXT(row, entry);
+		if (row->kind == LEDGER_REGISTRATION && row->gone)
+			free(registration_of(row));
+	}
+	TAILQ_INIT(list);
 }
 
 void ledger_rows_free(struct ledger *l)
 {
-	struct ledger_row *row;
+	struct ledger_user *u = l->users;
+	struct ledger_user *next;
 
-	while (l->users != NULL)
-		free_user(l, l->users);
-	/* Only registrations that were to be deleted hang on no user. */
-	while ((row = TAILQ_FIRST(&l->changed)) != NULL ||
-	       (row = TAILQ_FIRST(&l->writing)) != NULL) {
-		unlist(l, row);
-		free(registration_of(row));
+	free_list(&l->changed);
+	free_list(&l->writing);
+	HASH_CLEAR(by_id, l->registrations);
+	HASH_CLEAR(by_name, l->users);
+	for (; u != NULL; u = next) {
+		next = u->by_name.next;
+		free_user(u);
 	}
 	l->pending_count = 0;
 }

@@ -10,12 +10,10 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "push/owed.h"
-
-#define uthash_fatal(message) abort()
-#include <uthash.h>
 
 enum {
 	SENDS_PER_TURN = 256,
@@ -437,16 +435,16 @@ static void on_done(void *arg, uint64_t id, const struct push_result *result)
 
 static int by_due(const void *pa, const void *pb)
 {
-	const struct store_pending *const *a = pa;
-	const struct store_pending *const *b = pb;
+	const struct store_pending *a = pa;
+	const struct store_pending *b = pb;
 
-	return ((*a)->due_ms > (*b)->due_ms) - ((*a)->due_ms < (*b)->due_ms);
+	return (a->due_ms > b->due_ms) - (a->due_ms < b->due_ms);
 }
 
-/* collect makes an array of all rows, the one due first in front. */
-static const struct store_pending **collect(const struct queue *q)
+/* collect makes an array of all rows; what they point to stays the ledger's. */
+static struct store_pending *collect(const struct queue *q)
 {
-	const struct store_pending **rows =
+	struct store_pending *rows =
 		xcalloc(ledger_pending_count(q->ledger), sizeof(*rows));
 	const struct ledger_user *u = ledger_user_first(q->ledger);
 	size_t count = 0;
@@ -456,8 +454,11 @@ static const struct store_pending **collect(const struct queue *q)
 			ledger_registration_first(u);
 
 		for (; reg != NULL; reg = ledger_registration_next(reg)) {
-			rows[count] = ledger_pending(q->ledger, reg->id);
-			count += rows[count] != NULL;
+			const struct store_pending *row =
+				ledger_pending(q->ledger, reg->id);
+
+			if (row != NULL)
+				rows[count++] = *row;
 		}
 	}
 	return rows;
@@ -487,11 +488,11 @@ static void on_loaded(void *arg)
 {
 	struct queue *q = arg;
 	size_t count = ledger_pending_count(q->ledger);
-	const struct store_pending **rows = collect(q);
+	struct store_pending *rows = collect(q);
 
 	qsort(rows, count, sizeof(*rows), by_due);
 	for (size_t i = 0; i < count; i++)
-		adopt(q, rows[i]);
+		adopt(q, &rows[i]);
 	free(rows);
 }
 

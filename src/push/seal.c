@@ -186,20 +186,20 @@ static int write_new(const char *path, struct str text)
  */
 static int install(const char *path, struct str text)
 {
-	char *new = NULL;
+	char *draft = NULL;
 	int error;
 
-	if (asprintf(&new, "%s.new", path) < 0)
+	if (asprintf(&draft, "%s.new", path) < 0)
 		abort();
-	(void)unlink(new); /* of a start that was cut short */
-	error = write_new(new, text);
-	if (error == 0 && link(new, path) != 0)
+	(void)unlink(draft); /* of a start that was cut short */
+	error = write_new(draft, text);
+	if (error == 0 && link(draft, path) != 0)
 		error = errno;
 	/* Not every file system knows links. */
 	if ((error == EPERM || error == ENOTSUP) && access(path, F_OK) != 0)
-		error = rename(new, path) != 0 ? errno : 0;
-	(void)unlink(new);
-	free(new);
+		error = rename(draft, path) != 0 ? errno : 0;
+	(void)unlink(draft);
+	free(draft);
 	sync_folder(path);
 	return error;
 }

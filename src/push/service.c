@@ -32,6 +32,8 @@ struct call {
 	size_t count;
 };
 
+TAILQ_HEAD(call_list, call);
+
 struct service {
 	struct log_ctx log;
 	struct loop *loop;
@@ -44,7 +46,7 @@ struct service {
 	struct str default_domain;
 	struct list allow;
 	struct list deny;
-	TAILQ_HEAD(, call) calls;
+	struct call_list calls;
 };
 
 /* Users. */
@@ -218,7 +220,7 @@ static void on_looked_up(void *arg)
 }
 
 void service_lookup(struct service *s, struct str login_name,
-                    const struct str *list, size_t count,
+                    const struct str *names, size_t count,
                     service_lookup_fn *done, void *arg)
 {
 	struct call *call = new_call(s, arg);
@@ -230,7 +232,7 @@ void service_lookup(struct service *s, struct str login_name,
 	if (user_of(s, login_name, &user) == ERR_OK) {
 		for (size_t i = 0; i < count; i++)
 			call->proved[i] = registry_is_proved(
-				s->registry, buf_str(&user), list[i]);
+				s->registry, buf_str(&user), names[i]);
 	}
 	buf_reset(&user);
 	loop_defer(s->loop, on_looked_up, call);
@@ -355,15 +357,30 @@ struct service *service_new(struct loop *loop, struct ledger *ledger,
  * ledger still holds a registration's call: it answers nobody then. */
 static void abandon(struct service *s, struct call *call)
 {
+	call->service = NULL;
 	if (call->looked_up != NULL) {
 		loop_defer_cancel(s->loop, on_looked_up, call);
 		answer(call, ERR_OK);
 		return;
 	}
-	TAILQ_REMOVE(&s->calls, call, entry);
-	call->service = NULL;
 	call->done(call->arg, ERR_CANCELED);
 	call->done = NULL;
+}
+
+/* abandon_all does that to each, also to those that are asked meanwhile. */
+static void abandon_all(struct service *s)
+{
+	struct call *call;
+	struct call *next;
+
+	while (!TAILQ_EMPTY(&s->calls)) {
+		call = TAILQ_FIRST(&s->calls);
+		TAILQ_INIT(&s->calls);
+		for (; call != NULL; call = next) {
+			next = TAILQ_NEXT(call, entry);
+			abandon(s, call);
+		}
+	}
 }
 
 void service_free(struct service **service)
@@ -372,8 +389,7 @@ void service_free(struct service **service)
 
 	if (s == NULL)
 		return;
-	while (!TAILQ_EMPTY(&s->calls))
-		abandon(s, TAILQ_FIRST(&s->calls));
+	abandon_all(s);
 	free_list(&s->allow);
 	free_list(&s->deny);
 	str_free(&s->topic);

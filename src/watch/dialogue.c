@@ -27,7 +27,7 @@ enum {
 #define TO_NEXT (TO(LOOK) | TO(ASKED) | TO(REST))
 
 typedef int reply_fn(struct dialogue *d, const struct imap_response *r,
-                     uint64_t now_ms, enum view_news *news_r);
+                     uint64_t now_ms);
 
 static reply_fn on_capability_reply, on_status_reply, on_examine_reply,
 	on_look_reply, on_idle_reply, on_done_reply, on_noop_reply;
@@ -161,20 +161,17 @@ static void note_capabilities(struct dialogue *d, struct str list)
 }
 
 static int on_capability_reply(struct dialogue *d,
-                               const struct imap_response *r, uint64_t now_ms,
-                               enum view_news *news_r)
+                               const struct imap_response *r, uint64_t now_ms)
 {
 	(void)r; /* refused: then there is no IDLE */
-	(void)news_r;
 	say(d, DIALOGUE_STATUS, now_ms,
 	    "STATUS INBOX (UIDVALIDITY UIDNEXT MESSAGES UNSEEN)");
 	return DIALOGUE_NOTHING;
 }
 
 static int on_status_reply(struct dialogue *d, const struct imap_response *r,
-                           uint64_t now_ms, enum view_news *news_r)
+                           uint64_t now_ms)
 {
-	(void)news_r;
 	if (r->status != IMAP_STATUS_OK || !d->status_told)
 		return ERR_UNAVAILABLE;
 	view_open_begin(&d->view);
@@ -183,29 +180,28 @@ static int on_status_reply(struct dialogue *d, const struct imap_response *r,
 }
 
 static int on_examine_reply(struct dialogue *d, const struct imap_response *r,
-                            uint64_t now_ms, enum view_news *news_r)
+                            uint64_t now_ms)
 {
 	if (r->status != IMAP_STATUS_OK)
 		return ERR_UNAVAILABLE;
-	*news_r = view_opened(&d->view);
+	d->news = view_opened(&d->view);
 	next(d, now_ms);
 	return DIALOGUE_NOTHING;
 }
 
 static int on_look_reply(struct dialogue *d, const struct imap_response *r,
-                         uint64_t now_ms, enum view_news *news_r)
+                         uint64_t now_ms)
 {
 	(void)r; /* refused: a UIDNEXT that lags only rings once more */
-	*news_r = view_look_end(&d->view);
+	d->news = view_look_end(&d->view);
 	next(d, now_ms);
 	return DIALOGUE_NOTHING;
 }
 
 /* The server ended IDLE, or never began it. */
 static int on_idle_reply(struct dialogue *d, const struct imap_response *r,
-                         uint64_t now_ms, enum view_news *news_r)
+                         uint64_t now_ms)
 {
-	(void)news_r;
 	if (r->status != IMAP_STATUS_OK)
 		d->idle_from_ms = now_ms + d->opts.renew_ms;
 	else if (d->state == DIALOGUE_ASKED ||
@@ -217,9 +213,8 @@ static int on_idle_reply(struct dialogue *d, const struct imap_response *r,
 }
 
 static int on_done_reply(struct dialogue *d, const struct imap_response *r,
-                         uint64_t now_ms, enum view_news *news_r)
+                         uint64_t now_ms)
 {
-	(void)news_r;
 	if (r->status != IMAP_STATUS_OK)
 		d->idle_from_ms = now_ms + d->opts.poll_ms;
 	next(d, now_ms);
@@ -227,9 +222,8 @@ static int on_done_reply(struct dialogue *d, const struct imap_response *r,
 }
 
 static int on_noop_reply(struct dialogue *d, const struct imap_response *r,
-                         uint64_t now_ms, enum view_news *news_r)
+                         uint64_t now_ms)
 {
-	(void)news_r;
 	if (r->status != IMAP_STATUS_OK)
 		return ERR_UNAVAILABLE;
 	next(d, now_ms);
@@ -247,8 +241,7 @@ static bool is_our_tag(const struct dialogue *d, struct str tag)
 }
 
 static int on_tagged(struct dialogue *d, const struct imap_response *r,
-                     uint64_t now_ms, enum view_news *news_r,
-                     struct err_detail *why)
+                     uint64_t now_ms, struct err_detail *why)
 {
 	const struct row *row = &rows[d->state];
 	struct log_text text;
@@ -256,7 +249,7 @@ static int on_tagged(struct dialogue *d, const struct imap_response *r,
 
 	if (row->reply == NULL || !is_our_tag(d, r->tag))
 		return err_set(why, ERR_PARSE, "an unexpected tagged reply");
-	event = row->reply(d, r, now_ms, news_r);
+	event = row->reply(d, r, now_ms);
 	if (event < 0)
 		err_set(why, event, "%s was refused: %s", row->name,
 		        log_safe(r->text, &text));
@@ -297,7 +290,7 @@ static int on_capability_data(struct dialogue *d, struct str response)
 /* An untagged response, whatever state we are in: servers tell when they
  * like. */
 static int on_untagged(struct dialogue *d, const struct imap_response *r,
-                       struct str response, enum view_news *news_r)
+                       struct str response)
 {
 	int rc;
 
@@ -308,7 +301,7 @@ static int on_untagged(struct dialogue *d, const struct imap_response *r,
 	if (d->state == DIALOGUE_CAPABILITY &&
 	    imap_response_is(r, STR("CAPABILITY")))
 		return on_capability_data(d, response);
-	rc = view_response(&d->view, r, news_r);
+	rc = view_response(&d->view, r, &d->news);
 	if (rc == ERR_OK && d->view.phase == VIEW_BROKEN)
 		return ERR_PARSE;
 	return rc;
@@ -316,7 +309,7 @@ static int on_untagged(struct dialogue *d, const struct imap_response *r,
 
 static int dispatch(struct dialogue *d, const struct imap_response *r,
                     struct str response, uint64_t now_ms,
-                    enum view_news *news_r, struct err_detail *why)
+                    struct err_detail *why)
 {
 	struct log_text text;
 	int rc;
@@ -330,10 +323,10 @@ static int dispatch(struct dialogue *d, const struct imap_response *r,
 		}
 		return DIALOGUE_NOTHING;
 	case IMAP_CLASS_TAGGED:
-		return on_tagged(d, r, now_ms, news_r, why);
+		return on_tagged(d, r, now_ms, why);
 	case IMAP_CLASS_STATUS:
 	case IMAP_CLASS_DATA:
-		rc = on_untagged(d, r, response, news_r);
+		rc = on_untagged(d, r, response);
 		if (rc != ERR_OK)
 			return err_set(why, rc, "%s: %s",
 			               rc == ERR_CLOSED
@@ -354,7 +347,6 @@ static int dispatch(struct dialogue *d, const struct imap_response *r,
 int dialogue_feed(struct dialogue *d, struct str response, uint64_t now_ms,
                   enum view_news *news_r, struct err_detail *why)
 {
-	enum view_news news = VIEW_SAME;
 	struct imap_response r;
 	struct log_text text;
 	int event;
@@ -362,9 +354,10 @@ int dialogue_feed(struct dialogue *d, struct str response, uint64_t now_ms,
 	if (imap_response_parse(response, &r) != ERR_OK)
 		return err_set(why, ERR_PARSE, "not IMAP: %s",
 		               log_safe(response, &text));
-	event = dispatch(d, &r, response, now_ms, &news, why);
-	if (event == DIALOGUE_NOTHING && news != VIEW_SAME) {
-		*news_r = news;
+	d->news = VIEW_SAME;
+	event = dispatch(d, &r, response, now_ms, why);
+	if (event == DIALOGUE_NOTHING && d->news != VIEW_SAME) {
+		*news_r = d->news;
 		return DIALOGUE_NEWS;
 	}
 	return event;

@@ -49,6 +49,7 @@ struct dialogue {
 	uint64_t idle_from_ms; /* IDLE may be asked from then on */
 	uint64_t look_from_ms; /* UID FETCH likewise */
 	bool status_told;
+	enum view_news news; /* of the response that is being read */
 };
 
 void dialogue_init(struct dialogue *d, const struct dialogue_opts *opts,

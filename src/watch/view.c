@@ -90,9 +90,8 @@ enum view_news view_opened(struct view *v)
 	v->phase = VIEW_OPEN;
 	if (v->opening.uidvalidity != 0)
 		now->uidvalidity = v->opening.uidvalidity;
-	if (now->uidvalidity != before.uidvalidity)
-		now->uidnext = v->opening.uidnext;
-	else if (v->opening.uidnext > now->uidnext)
+	if (now->uidvalidity != before.uidvalidity ||
+	    v->opening.uidnext > now->uidnext)
 		now->uidnext = v->opening.uidnext;
 	if (v->opening.messages != STORE_UNKNOWN)
 		now->messages = v->opening.messages;
@@ -261,12 +260,9 @@ enum view_news view_look_end(struct view *v)
 
 	/* What was announced while the answer was on its way may be missing in
 	 * it, and is then asked for again. */
-	if (!v->look.wanted)
-		v->look.rung = 0;
-	else if (rung > v->look.found)
+	v->look.rung = 0;
+	if (v->look.wanted && rung > v->look.found)
 		v->look.rung = rung - v->look.found;
-	else
-		v->look.rung = 0;
 	if (v->look.found == 0)
 		return VIEW_SAME;
 	v->now.uidnext =

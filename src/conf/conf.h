@@ -50,9 +50,9 @@ struct conf {
 	bool users_lowercase;
 	char *users_default_domain;
 
-	bool push_enabled;
 	struct conf_strings push_allow;
 	struct conf_strings push_deny;
+	bool push_enabled;
 	unsigned push_merge_ms;
 	unsigned push_merge_max_ms;
 	unsigned push_change_delay_ms;
@@ -88,13 +88,13 @@ struct conf {
 
 	unsigned process_drain_s;
 
-	/* What set each key, in the order of conf_table.c; see conf_origin. */
-	char **origins;
-
 	/* From the command line only. */
+	uint32_t debug_areas;
 	char *state_dir;
 	char *trace_user; /* NULL: none */
-	uint32_t debug_areas;
+
+	/* What set each key, in the order of conf_table.c; see conf_origin. */
+	char **origins;
 };
 
 /* What the command line asked for. */

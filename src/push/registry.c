@@ -7,13 +7,11 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "imap/mailbox.h"
 #include "push/wanted.h"
-
-#define uthash_fatal(message) abort()
-#include <uthash.h>
 
 /* A device re-added to iOS keeps its token under a new account-id: such rows
  * pile up behind one token. */
@@ -51,13 +49,13 @@ struct registry {
 static void on_turn(void *arg)
 {
 	struct registry *r = arg;
-	struct changed *list = r->changed;
-	struct changed *c;
+	struct changed *c = r->changed;
 	struct changed *next;
 
-	r->changed = NULL; /* what is changed in a call waits for its turn */
-	HASH_ITER(hh, list, c, next) {
-		HASH_DEL(list, c);
+	/* What is changed in a call waits for its turn. */
+	HASH_CLEAR(hh, r->changed);
+	for (; c != NULL; c = next) {
+		next = c->hh.next;
 		if (r->observer != NULL)
 			r->observer(r->observer_arg, c->user);
 		str_free(&c->user);
@@ -551,8 +549,10 @@ void registry_free(struct registry **registry)
 	if (r == NULL)
 		return;
 	loop_defer_cancel(r->loop, on_turn, r);
-	HASH_ITER(hh, r->changed, c, next) {
-		HASH_DEL(r->changed, c);
+	c = r->changed;
+	HASH_CLEAR(hh, r->changed);
+	for (; c != NULL; c = next) {
+		next = c->hh.next;
 		str_free(&c->user);
 		free(c);
 	}

@@ -44,8 +44,10 @@ void sqlite_file_done(struct sqlite_file *f)
 int sqlite_file_fail(const struct sqlite_file *f, int rc,
                      struct err_detail *why)
 {
-	const char *text =
-		f->db != NULL ? sqlite3_errmsg(f->db) : sqlite3_errstr(rc);
+	/* Of its last call, which may have been the roll-back. */
+	const char *text = f->db != NULL && sqlite3_errcode(f->db) == rc
+	                           ? sqlite3_errmsg(f->db)
+	                           : sqlite3_errstr(rc);
 
 	switch (rc & 0xff) { /* the primary code */
 	case SQLITE_CORRUPT:

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/sqlite.h"
 #include "unit/unit.h"
 
 enum { TEXT_MAX = 1024 * 1024, MAILBOXES_MAX = 128 };
@@ -106,8 +107,11 @@ static void on_loaded(void *arg, int rc)
 
 void testpush_begin(struct testpush *p)
 {
-	p->ledger =
-		ledger_new(p->loop, scriptstore_open(&p->disk), on_loaded, p);
+	struct store *store = p->path != NULL
+	                              ? store_sqlite_open(p->loop, p->path)
+	                              : scriptstore_open(&p->disk);
+
+	p->ledger = ledger_new(p->loop, store, on_loaded, p);
 	p->registry = registry_new(p->loop, p->ledger, &p->registry_opts);
 	p->queue = queue_new(p->loop, p->ledger, p->registry,
 	                     p->no_transport ? NULL : &p->apns.transport);

@@ -40,6 +40,7 @@ struct testpush_transport {
 struct testpush {
 	struct loop *loop;
 	struct scriptstore disk;
+	const char *path; /* if set, an SQLite file instead */
 	struct testpush_transport apns;
 	bool no_transport;
 	struct registry_opts registry_opts; /* the defaults, to be changed */

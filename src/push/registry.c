@@ -103,12 +103,14 @@ size_t registry_wanted(const struct registry *r, struct str user,
                        registry_mailbox_fn *fn, void *arg)
 {
 	struct wanted w;
+	size_t count;
 
 	wanted_init(&w, r->ledger, user);
 	for (size_t i = 0; i < w.count; i++)
 		fn(arg, w.items[i].name, w.items[i].proved);
+	count = w.count;
 	wanted_done(&w);
-	return w.count;
+	return count;
 }
 
 bool registry_is_proved(const struct registry *r, struct str user,

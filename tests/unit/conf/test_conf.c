@@ -38,9 +38,9 @@ static int copy_words(char *argv[ARGS_MAX + 1], int count,
 	return count;
 }
 
-/* load_env runs conf_load with |environ| and |args|, both with NULL at the end.
+/* load_env runs conf_load with |words| and |args|, both with NULL at the end.
  * The file "a" comes first if the test made one, else an empty one. */
-static int load_env(const char *const *environ, const char *const *args)
+static int load_env(const char *const *words, const char *const *args)
 {
 	static char rooms[2][ARGS_MAX][512];
 	char *env[ARGS_MAX + 1], *argv[ARGS_MAX + 1];
@@ -49,7 +49,7 @@ static int load_env(const char *const *environ, const char *const *args)
 
 	if (access(files_path("a"), F_OK) != 0)
 		files_put("a", "");
-	copy_words(env, 0, rooms[0], environ);
+	copy_words(env, 0, rooms[0], words);
 	argc = copy_words(argv, 0, rooms[1], first);
 	argc = copy_words(argv, argc, rooms[1], args);
 	conf_done(&c);

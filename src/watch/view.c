@@ -99,8 +99,13 @@ enum view_news view_opened(struct view *v)
 	 * another went would not show in the number of messages. */
 	v->look.wanted = v->opening.uidnext == 0;
 	news = compare(&before, now);
-	if (before.messages != STORE_UNKNOWN && now->messages > before.messages)
+	if (before.messages != STORE_UNKNOWN &&
+	    now->messages > before.messages) {
 		news = VIEW_NEW;
+		if (v->look.wanted) /* it will find these */
+			v->look.rung +=
+				(uint32_t)(now->messages - before.messages);
+	}
 	if (news > VIEW_STATE)
 		now->unseen = STORE_UNKNOWN;
 	return news;

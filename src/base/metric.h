@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * metric - what is counted, under the names that Prometheus shows. One table;
+ * the counters are the only mutable state of the process besides the log sink.
+ * Names of users, tokens and addresses are never labels.
+ */
+#ifndef BASE_METRIC_H
+#define BASE_METRIC_H
+
+#include <stdint.h>
+
+enum metric {
+	METRIC_SESSIONS_ACCEPTED,
+	METRIC_LOGINS_OK,
+	METRIC_LOGINS_REFUSED,
+	METRIC_LOGINS_UNAVAILABLE,
+	METRIC_BACKEND_UP, /* gauge: 1 or 0 */
+	METRIC_REGISTRATIONS,
+	METRIC_REGISTRATION_COMMANDS_OK,
+	METRIC_REGISTRATION_COMMANDS_MEMORY, /* OK, but only in memory */
+	METRIC_REGISTRATION_COMMANDS_BAD,
+	METRIC_USERS_WATCHED,
+	METRIC_USERS_UNWATCHED,
+	METRIC_EVENTS_NEW,
+	METRIC_EVENTS_CHANGE,
+	METRIC_PUSHES, /* labelled: see metric_add_labelled */
+	METRIC_WAKE_RINGS,
+	METRIC_QUEUE_DEPTH,
+	METRIC_CREDENTIAL_EXPIRY, /* seconds since 1970, 0: none */
+	METRIC_STORE_UP,
+	METRIC_STORE_ERRORS,
+	METRICS
+};
+
+/* metric_add counts |n| more. From the loop's thread, as all here. */
+void metric_add(enum metric m, uint64_t n);
+
+/* metric_set gives a gauge its value. */
+void metric_set(enum metric m, int64_t value);
+
+/* metric_get reads it. */
+int64_t metric_get(enum metric m);
+
+/*
+ * metric_add_labelled counts |n| more in the series of |m| that |labels| names,
+ * as `status="200",reason=""`. The series are few; what does not fit any more
+ * is counted in one whose labels are `other="true"`.
+ */
+void metric_add_labelled(enum metric m, const char *labels, uint64_t n);
+
+/* metric_walk calls |fn| with the name, labels in braces included, of every
+ * series and its value, in the order of the table. */
+typedef void metric_fn(void *arg, const char *name, int64_t value);
+void metric_walk(metric_fn *fn, void *arg);
+
+#endif

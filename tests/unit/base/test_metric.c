@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/metric.h"
+#include "unit/unit.h"
+
+struct seen {
+	char name[200];
+	int64_t value;
+	int names;
+};
+
+static void look(void *arg, const char *name, int64_t value)
+{
+	struct seen *s = arg;
+
+	s->names++;
+	if (strcmp(name, s->name) == 0)
+		s->value = value;
+}
+
+/* shown is the value under |name|, -1 if that is not shown. */
+static int64_t shown(const char *name)
+{
+	struct seen s = { .value = -1 };
+
+	strncpy(s.name, name, sizeof(s.name) - 1);
+	metric_walk(look, &s);
+	assert_true(s.names >= METRICS);
+	return s.value;
+}
+
+static void counters_add_and_gauges_are_set(void **state)
+{
+	(void)state;
+	metric_add(METRIC_LOGINS_OK, 1);
+	metric_add(METRIC_LOGINS_OK, 2);
+	metric_set(METRIC_STORE_UP, 5);
+	metric_set(METRIC_STORE_UP, 1);
+	assert_int_equal(metric_get(METRIC_LOGINS_OK), 3);
+	assert_int_equal(shown("imapbell_logins_total{result=\"ok\"}"), 3);
+	assert_int_equal(shown("imapbell_store_up"), 1);
+	assert_int_equal(shown("imapbell_wake_rings_total"), 0);
+}
+
+static void labels_make_series_and_their_sum(void **state)
+{
+	(void)state;
+	metric_add_labelled(METRIC_PUSHES, "status=\"200\",reason=\"\"", 2);
+	metric_add_labelled(METRIC_PUSHES, "status=\"200\",reason=\"\"", 1);
+	metric_add_labelled(METRIC_PUSHES, "status=\"410\",reason=\"x\"", 1);
+	assert_int_equal(
+		shown("imapbell_pushes_total{status=\"200\",reason=\"\"}"), 3);
+	assert_int_equal(
+		shown("imapbell_pushes_total{status=\"410\",reason=\"x\"}"), 1);
+	assert_int_equal(metric_get(METRIC_PUSHES), 4);
+	assert_int_equal(shown("imapbell_pushes_total"), -1);
+}
+
+static void series_are_bounded(void **state)
+{
+	int64_t before = metric_get(METRIC_PUSHES);
+	char labels[40];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		snprintf(labels, sizeof(labels), "n=\"%d\"", i);
+		metric_add_labelled(METRIC_PUSHES, labels, 1);
+	}
+	assert_int_equal(metric_get(METRIC_PUSHES), before + 1000);
+	assert_true(shown("imapbell_pushes_total{other=\"true\"}") > 900);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counters_add_and_gauges_are_set),
+		cmocka_unit_test(labels_make_series_and_their_sum),
+		cmocka_unit_test(series_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: ISC */
+/* Who is watched, and how often the backend is bothered for it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "unit/unit.h"
+#include "watch/testwatch.h"
+#include "watch/watch.h"
+
+enum { PEERS_MAX = 64 };
+
+struct fixture {
+	struct testwatch t;
+	struct watch *watch;
+	struct fake_peer *peers[PEERS_MAX];
+	size_t peer_count;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	testwatch_init(&f->t);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	watch_free(&f->watch);
+	fake_run(f->t.p.loop);
+	assert_int_equal(fake_dials_open(f->t.p.loop), 0);
+	for (size_t i = 0; i < f->peer_count; i++)
+		fake_peer_free(&f->peers[i]);
+	testwatch_done(&f->t);
+	free(f);
+	return 0;
+}
+
+static void start(struct fixture *f)
+{
+	f->watch = watch_new(f->t.p.loop, f->t.resolver, f->t.p.registry,
+	                     f->t.p.notifier, f->t.seal, &f->t.opts);
+	fake_run(f->t.p.loop);
+}
+
+static void pass(struct fixture *f, uint64_t ms)
+{
+	fake_clock_advance(f->t.p.loop, ms);
+}
+
+/* dials wants so many to have been made in all. */
+static void dials(struct fixture *f, size_t count)
+{
+	fake_run(f->t.p.loop);
+	assert_int_equal(fake_dials(f->t.p.loop), count);
+}
+
+/* accept gives the oldest waiting dial, or the next, a connection. */
+static struct fake_peer *accept_one(struct fixture *f)
+{
+	struct fake_peer *peer = fake_dial_connect(f->t.p.loop, 0);
+
+	assert_true(f->peer_count < PEERS_MAX);
+	f->peers[f->peer_count++] = peer;
+	fake_run(f->t.p.loop);
+	return peer;
+}
+
+/* is_watched lets |user| be watched, the mailbox being at |uidnext|. */
+static struct fake_peer *is_watched(struct fixture *f, uint32_t uidnext)
+{
+	struct fake_peer *peer = accept_one(f);
+
+	testwatch_bring_up(&f->t, peer, uidnext);
+	return peer;
+}
+
+static void lose(struct fixture *f, struct fake_peer *peer)
+{
+	fake_break(peer, ERR_CLOSED, "Connection reset by peer");
+	fake_run(f->t.p.loop);
+}
+
+/* redials wants a dial after a wait between half of |step_ms| and all of it.
+ */
+static void redials(struct fixture *f, uint64_t step_ms)
+{
+	size_t before = fake_dials(f->t.p.loop);
+	uint64_t waited_ms = 0;
+
+	for (; fake_dials(f->t.p.loop) == before; waited_ms += 100)
+		pass(f, 100);
+	dials(f, before + 1);
+	assert_in_range(waited_ms, step_ms / 2, step_ms + 100);
+}
+
+/* Who. */
+
+static void one_watcher_for_all_devices_of_a_user(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	testwatch_user(&f->t, "anna");
+	(void)testpush_phone(&f->t.p, "anna", "t2", "INBOX*");
+	(void)testpush_phone(&f->t.p, "anna", "t3", "INBOX* Work*");
+	dials(f, 1);
+	(void)is_watched(f, 12);
+	testwatch_user(&f->t, "anna"); /* registers again */
+	pass(f, 60000);
+	dials(f, 1);
+}
+
+static void user_without_login_or_device_is_not_watched(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	(void)testpush_phone(&f->t.p, "anna", "t1", "INBOX*");
+	testwatch_login(&f->t, "bert", "pw");
+	pass(f, 60000);
+	dials(f, 0);
+	testwatch_login(&f->t, "anna", "pw");
+	dials(f, 1);
+}
+
+static void users_of_the_store_are_watched_after_the_load(void **state)
+{
+	struct fixture *f = *state;
+
+	testwatch_user(&f->t, "anna");
+	testwatch_user(&f->t, "bert");
+	testpush_stop(&f->t.p);
+	testpush_begin(&f->t.p);
+	f->watch = watch_new(f->t.p.loop, f->t.resolver, f->t.p.registry,
+	                     f->t.p.notifier, f->t.seal, &f->t.opts);
+	assert_int_equal(fake_dials(f->t.p.loop), 0);
+	dials(f, 2);
+}
+
+static void user_whose_last_device_goes_is_left(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+	uint64_t id;
+
+	start(f);
+	testwatch_login(&f->t, "anna", "pw");
+	id = testpush_phone(&f->t.p, "anna", "t1", "INBOX*");
+	peer = is_watched(f, 12);
+	registry_remove(f->t.p.registry, id);
+	testwatch_heard(&f->t, peer, "DONE\r\nW4 LOGOUT\r\n");
+	assert_true(fake_is_closed(peer));
+	pass(f, 3600 * 1000);
+	dials(f, 1);
+	/* While it dials, too. */
+	testwatch_user(&f->t, "bert");
+	dials(f, 2);
+	registry_remove(f->t.p.registry,
+	                ledger_registration_first(
+				ledger_user_find(f->t.p.ledger, STR("bert")))
+	                        ->id);
+	fake_run(f->t.p.loop);
+	assert_int_equal(fake_dials_open(f->t.p.loop), 0);
+}
+
+/* How often. */
+
+static void many_users(struct fixture *f, int count)
+{
+	char name[16];
+
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(name, sizeof(name), "user%d", i);
+		testwatch_user(&f->t, name);
+	}
+}
+
+static void connects_are_spread_by_the_rate(void **state)
+{
+	struct fixture *f = *state;
+
+	f->t.opts.connect_rate = 10;
+	many_users(f, 40);
+	start(f);
+	dials(f, 10); /* after a rest: a second's worth */
+	for (size_t i = 11; i <= 40; i++) {
+		pass(f, 99);
+		dials(f, i - 1);
+		pass(f, 1);
+		dials(f, i);
+	}
+	pass(f, 10000);
+	dials(f, 40);
+}
+
+static void connections_over_the_maximum_wait_for_room(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+
+	f->t.opts.connections_max = 2;
+	many_users(f, 3);
+	start(f);
+	dials(f, 2);
+	peer = is_watched(f, 12);
+	(void)is_watched(f, 12);
+	pass(f, 60000);
+	dials(f, 2);
+	lose(f, peer);
+	dials(f, 3); /* the third, before the one that was cut off */
+	pass(f, 29000);
+	dials(f, 3);
+}
+
+static void lost_connection_comes_back_ever_more_slowly(void **state)
+{
+	static const uint64_t steps_ms[] = { 1000,   2000,   4000,  8000,
+		                             16000,  32000,  64000, 128000,
+		                             256000, 300000, 300000 };
+	struct fixture *f = *state;
+
+	testwatch_user(&f->t, "anna");
+	start(f);
+	for (size_t i = 0; i < sizeof(steps_ms) / sizeof(steps_ms[0]); i++) {
+		/* It listened, but not for long. */
+		lose(f, is_watched(f, 12));
+		redials(f, steps_ms[i]);
+	}
+	/* Half a minute of listening is a success. */
+	for (int i = 0; i < 2; i++) {
+		struct fake_peer *peer = is_watched(f, 12);
+
+		pass(f, 30000);
+		lose(f, peer);
+		redials(f, 1000);
+	}
+}
+
+static void backends_come_back_with_jitter(void **state)
+{
+	struct fixture *f = *state;
+	size_t early = 0;
+
+	f->t.opts.connect_rate = 1000;
+	many_users(f, 60);
+	for (int i = 0; i < 60; i++)
+		fake_dial_fail(f->t.p.loop, 0, ERR_CLOSED, "refused");
+	start(f);
+	dials(f, 60);
+	pass(f, 499);
+	dials(f, 60);
+	pass(f, 251);
+	early = fake_dials(f->t.p.loop) - 60;
+	assert_in_range(early, 1, 59); /* one in 2^60 */
+	pass(f, 250);
+	dials(f, 120);
+}
+
+/* Those who could not reach it need not sit out their back-off. */
+static void backend_that_is_back_gets_everyone_at_once(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	f->t.opts.connect_rate = 10;
+	many_users(f, 3);
+	for (int i = 0; i < 3 * 9; i++)
+		fake_dial_fail(f->t.p.loop, 0, ERR_CLOSED, "refused");
+	start(f);
+	while (fake_dials(f->t.p.loop) < (size_t)3 * 9)
+		pass(f, 1000);
+	before = fake_dials(f->t.p.loop);
+	/* All wait for minutes; one comes through. */
+	while (fake_dials(f->t.p.loop) == before)
+		pass(f, 1000);
+	(void)is_watched(f, 12);
+	pass(f, 1000);
+	dials(f, before + 3);
+}
+
+/* Rejected logins. */
+
+static void rejected_login_is_not_repeated(void **state)
+{
+	struct fixture *f = *state;
+	struct store_login row;
+	struct fake_peer *peer;
+
+	testwatch_user(&f->t, "anna");
+	start(f);
+	peer = accept_one(f);
+	testwatch_says(&f->t, peer, TESTWATCH_GREETING);
+	testwatch_says(&f->t, peer, "W0 NO [AUTHENTICATIONFAILED] no\r\n");
+	pass(f, (uint64_t)24 * 3600 * 1000);
+	dials(f, 1);
+	assert_ok(registry_login(f->t.p.registry, STR("anna"), &row));
+	assert_true(row.rejected);
+	/* Nor because a phone registers. */
+	(void)testpush_phone(&f->t.p, "anna", "t2", "INBOX*");
+	pass(f, 60000);
+	dials(f, 1);
+	/* Nor after a restart. */
+	watch_free(&f->watch);
+	testpush_restart(&f->t.p);
+	start(f);
+	pass(f, 60000);
+	dials(f, 1);
+	/* But when the user has logged in again. */
+	testwatch_login(&f->t, "anna", "new");
+	dials(f, 2);
+	(void)is_watched(f, 12);
+}
+
+static void refusal_for_a_while_is_repeated_with_back_off(void **state)
+{
+	struct fixture *f = *state;
+	struct store_login row;
+
+	testwatch_user(&f->t, "anna");
+	start(f);
+	for (uint64_t step_ms = 1000; step_ms < 10000; step_ms *= 2) {
+		struct fake_peer *peer = accept_one(f);
+
+		testwatch_says(&f->t, peer, TESTWATCH_GREETING);
+		testwatch_says(&f->t, peer, "W0 NO [UNAVAILABLE] later\r\n");
+		redials(f, step_ms);
+	}
+	assert_ok(registry_login(f->t.p.registry, STR("anna"), &row));
+	assert_false(row.rejected);
+}
+
+static void login_that_does_not_open_costs_no_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)testpush_phone(&f->t.p, "anna", "t1", "INBOX*");
+	registry_login_put(f->t.p.registry, STR("anna"), STR("damaged"));
+	start(f);
+	pass(f, (uint64_t)24 * 3600 * 1000);
+	dials(f, 0);
+	testwatch_login(&f->t, "anna", "pw");
+	dials(f, 1);
+	(void)is_watched(f, 12);
+}
+
+static void without_a_key_nobody_is_watched_and_nothing_breaks(void **state)
+{
+	struct fixture *f = *state;
+
+	testwatch_user(&f->t, "anna");
+	f->watch = watch_new(f->t.p.loop, f->t.resolver, f->t.p.registry,
+	                     f->t.p.notifier, NULL, &f->t.opts);
+	pass(f, 60000);
+	dials(f, 0);
+}
+
+/* Nothing is missed. */
+
+static void mail_that_came_while_it_was_lost_rings(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+
+	testwatch_user(&f->t, "anna");
+	start(f);
+	peer = is_watched(f, 12);
+	testpush_sees(&f->t.p, "");
+	lose(f, peer);
+	pass(f, 1000);
+	(void)is_watched(f, 15);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+	assert_int_equal(
+		ledger_state(f->t.p.ledger, STR("anna"), STR("INBOX"))->uidnext,
+		15);
+}
+
+static void mail_that_came_while_we_were_down_rings(void **state)
+{
+	struct fixture *f = *state;
+
+	testwatch_user(&f->t, "anna");
+	start(f);
+	(void)is_watched(f, 12);
+	watch_free(&f->watch);
+	testpush_crash(&f->t.p);
+	start(f);
+	(void)is_watched(f, 15);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_watcher_for_all_devices_of_a_user),
+		TEST(user_without_login_or_device_is_not_watched),
+		TEST(users_of_the_store_are_watched_after_the_load),
+		TEST(user_whose_last_device_goes_is_left),
+		TEST(connects_are_spread_by_the_rate),
+		TEST(connections_over_the_maximum_wait_for_room),
+		TEST(lost_connection_comes_back_ever_more_slowly),
+		TEST(backends_come_back_with_jitter),
+		TEST(backend_that_is_back_gets_everyone_at_once),
+		TEST(rejected_login_is_not_repeated),
+		TEST(refusal_for_a_while_is_repeated_with_back_off),
+		TEST(login_that_does_not_open_costs_no_connection),
+		TEST(without_a_key_nobody_is_watched_and_nothing_breaks),
+		TEST(mail_that_came_while_it_was_lost_rings),
+		TEST(mail_that_came_while_we_were_down_rings),
+	};
+
+	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+}

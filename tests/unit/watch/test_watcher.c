@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: ISC */
+/* One connection to the backend, from the dial to its end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "unit/unit.h"
+#include "watch/testwatch.h"
+
+struct fixture {
+	struct testwatch t;
+	struct watcher_env env;
+	struct watcher *watcher;
+	struct fake_peer *peer;
+	int watching; /* calls of on_watching */
+	int ended;
+	enum watcher_end end;
+	char why[400];
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	testwatch_init(&f->t);
+	testwatch_user(&f->t, "anna");
+	fake_run(f->t.p.loop);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	watcher_free(&f->watcher);
+	fake_run(f->t.p.loop);
+	fake_peer_free(&f->peer);
+	testwatch_done(&f->t);
+	free(f);
+	return 0;
+}
+
+static void on_watching(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->watching++;
+	assert_int_equal(f->ended, 0);
+}
+
+static void on_end(void *arg, enum watcher_end end, const char *why)
+{
+	struct fixture *f = arg;
+
+	f->ended++;
+	f->end = end;
+	(void)snprintf(f->why, sizeof(f->why), "%s", why);
+	watcher_free(&f->watcher);
+}
+
+static const struct watcher_handler handler = { on_watching, on_end };
+
+/* start makes the watcher, which dials. */
+static void start(struct fixture *f)
+{
+	static const struct log_ctx log = { LOG_WATCH, 1 };
+
+	f->env = (struct watcher_env){
+		.loop = f->t.p.loop,
+		.resolver = f->t.resolver,
+		.registry = f->t.p.registry,
+		.notifier = f->t.p.notifier,
+		.seal = f->t.seal,
+		.opts = f->t.opts,
+	};
+	f->watcher = watcher_new(&f->env, STR("anna"), &log, &handler, f);
+	fake_run(f->t.p.loop);
+}
+
+/* connect_to lets the dial succeed. */
+static void connect_to(struct fixture *f)
+{
+	f->peer = fake_dial_connect(f->t.p.loop, 0);
+	start(f);
+	assert_int_equal(f->ended, 0);
+	testwatch_heard(&f->t, f->peer, ""); /* the server speaks first */
+}
+
+static void says(struct fixture *f, const char *text)
+{
+	testwatch_says(&f->t, f->peer, text);
+}
+
+static void heard(struct fixture *f, const char *text)
+{
+	testwatch_heard(&f->t, f->peer, text);
+}
+
+/* has_ended wants it to have ended so, with |word| in the reason, once. */
+static void has_ended(struct fixture *f, enum watcher_end end, const char *word)
+{
+	fake_run(f->t.p.loop);
+	assert_int_equal(f->ended, 1);
+	assert_int_equal(f->end, end);
+	if (strstr(f->why, word) == NULL)
+		fail_msg("%s", f->why);
+	if (f->peer != NULL)
+		assert_true(fake_is_closed(f->peer));
+	fake_clock_advance(f->t.p.loop, 3600 * 1000);
+	assert_int_equal(f->ended, 1);
+}
+
+/* Reaching the backend. */
+
+static void backend_is_dialled_for_half_a_minute(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_dial_hang(f->t.p.loop);
+	start(f);
+	assert_string_equal(fake_dial_target(f->t.p.loop)->host, "backend");
+	assert_int_equal(fake_dial_target(f->t.p.loop)->port, 143);
+	fake_clock_advance(f->t.p.loop, 29999);
+	assert_int_equal(f->ended, 0);
+	fake_clock_advance(f->t.p.loop, 1);
+	has_ended(f, WATCHER_UNREACHABLE, "timed out");
+}
+
+static void backend_that_refuses_is_unreachable(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_dial_fail(f->t.p.loop, 0, ERR_CLOSED, "Connection refused");
+	start(f);
+	has_ended(f, WATCHER_UNREACHABLE, "Connection refused");
+}
+
+/* Logging in. */
+
+static void login_goes_out_after_the_greeting(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	says(f, TESTWATCH_GREETING);
+	heard(f, "W0 AUTHENTICATE PLAIN " TESTWATCH_ANNA "\r\n");
+}
+
+static void login_waits_for_a_continuation_without_sasl_ir(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	says(f, "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n");
+	heard(f, "W0 AUTHENTICATE PLAIN\r\n");
+	says(f, "+ \r\n");
+	heard(f, TESTWATCH_ANNA "\r\n");
+	says(f, "W0 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n");
+	heard(f, TESTWATCH_STATUS);
+}
+
+/* Dovecot, Courier and Cyrus: in the reply, not at all, in a line before. */
+static void capabilities_are_taken_from_where_they_are(void **state)
+{
+	static const struct {
+		const char *reply;
+		const char *next;
+	} rows[] = {
+		{ "W0 OK [CAPABILITY IMAP4rev1 IDLE] Logged in\r\n",
+		  TESTWATCH_STATUS },
+		{ "* CAPABILITY IMAP4rev1 IDLE\r\nW0 OK Logged in\r\n",
+		  TESTWATCH_STATUS },
+		{ "W0 OK LOGIN Ok.\r\n", "W1 CAPABILITY\r\n" },
+		/* What it said before the login does not count. */
+		{ "* OK hello\r\nW0 OK in\r\n", "W1 CAPABILITY\r\n" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		connect_to(f);
+		says(f, TESTWATCH_GREETING);
+		fake_written_clear(f->peer);
+		says(f, rows[i].reply);
+		heard(f, rows[i].next);
+		watcher_free(&f->watcher);
+		fake_peer_free(&f->peer);
+	}
+}
+
+static void rejected_login_is_told_as_such(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	says(f, TESTWATCH_GREETING);
+	says(f, "W0 NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+	has_ended(f, WATCHER_REJECTED, "Authentication failed.");
+}
+
+static void refusal_for_a_while_is_no_rejection(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	says(f, TESTWATCH_GREETING);
+	says(f, "W0 NO [LIMIT] too many\r\n");
+	has_ended(f, WATCHER_LOST, "too many");
+}
+
+/* The user came with a new password while the server thought about the old. */
+static void rejection_of_an_old_login_says_nothing_of_the_new(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	says(f, TESTWATCH_GREETING);
+	testwatch_login(&f->t, "anna", "new");
+	says(f, "W0 NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+	has_ended(f, WATCHER_LOST, "Authentication failed.");
+}
+
+static void login_that_has_gone_meanwhile_is_not_sent(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	registry_login_rejected(f->t.p.registry, STR("anna"));
+	says(f, TESTWATCH_GREETING);
+	heard(f, "");
+	has_ended(f, WATCHER_LOST, "login has gone");
+}
+
+static void greetings_that_lead_nowhere_end_it(void **state)
+{
+	static const char *const greetings[] = { "* BYE full\r\n",
+		                                 "* PREAUTH you are in\r\n",
+		                                 "220 smtp\r\n",
+		                                 "+ what?\r\n" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 4; i++) {
+		connect_to(f);
+		says(f, greetings[i]);
+		heard(f, "");
+		has_ended(f, WATCHER_LOST, "");
+		assert_string_not_equal(f->why, "");
+		f->ended = 0;
+		fake_peer_free(&f->peer);
+	}
+}
+
+static void greeting_and_login_have_a_minute_each(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	fake_clock_advance(f->t.p.loop, 59000);
+	says(f, TESTWATCH_GREETING);
+	fake_clock_advance(f->t.p.loop, 59999);
+	assert_int_equal(f->ended, 0);
+	fake_clock_advance(f->t.p.loop, 1);
+	has_ended(f, WATCHER_LOST, "no answer to the login");
+	f->ended = 0;
+	fake_peer_free(&f->peer);
+	connect_to(f);
+	fake_clock_advance(f->t.p.loop, 59999);
+	assert_int_equal(f->ended, 0);
+	fake_clock_advance(f->t.p.loop, 1);
+	has_ended(f, WATCHER_LOST, "no greeting");
+}
+
+/* Watching. */
+
+static void first_look_at_a_mailbox_is_a_baseline(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	testwatch_log_in(&f->t, f->peer);
+	assert_int_equal(f->watching, 0);
+	testwatch_listen(&f->t, f->peer, 12);
+	assert_int_equal(f->watching, 1);
+	testpush_sees(&f->t.p, "");
+	assert_int_equal(
+		ledger_state(f->t.p.ledger, STR("anna"), STR("INBOX"))->uidnext,
+		12);
+}
+
+static void mail_that_came_while_nobody_watched_rings(void **state)
+{
+	struct fixture *f = *state;
+
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "INBOX", 10);
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+	assert_int_equal(f->watching, 1);
+}
+
+static void mail_that_comes_rings_in_that_turn(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_batch *b;
+
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	f->t.p.apns.rc = ERR_UNAVAILABLE; /* commits nothing of its own */
+	says(f, "* 12 EXISTS\r\n");
+	b = scriptstore_last(&f->t.p.disk);
+	assert_int_equal(b->state_count, 1);
+	assert_int_equal(b->states[0].messages, 12);
+	assert_int_equal(b->states[0].unseen, STORE_UNKNOWN);
+	assert_int_equal(b->pending_count, 1);
+	heard(f, "DONE\r\n");
+	says(f, "W3 OK done\r\n");
+	heard(f, "W4 UID FETCH 12:* (UID)\r\n");
+	says(f, "* 12 FETCH (UID 12)\r\nW4 OK done\r\n");
+	heard(f, "W5 IDLE\r\n");
+	b = scriptstore_last(&f->t.p.disk);
+	assert_int_equal(b->states[0].uidnext, 13);
+	assert_int_equal(b->pending_count, 0);
+	assert_int_equal(f->watching, 1); /* once */
+}
+
+static void change_is_debounced(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	says(f, "* 3 FETCH (FLAGS (\\Seen))\r\n");
+	fake_clock_advance(f->t.p.loop, 19999);
+	testpush_sees(&f->t.p, "");
+	fake_clock_advance(f->t.p.loop, 1);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+}
+
+/* Whole lines or single octets, literals too: it is the same. */
+static void octets_may_come_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "INBOX", 10);
+	connect_to(f);
+	testwatch_log_in(&f->t, f->peer);
+	fake_push_split(f->peer,
+	                STR("* STATUS {5}\r\nINBOX (UIDNEXT 12 MESSAGES 11 "
+	                    "UIDVALIDITY 7)\r\nW1 OK done\r\n"),
+	                1);
+	heard(f, "W2 EXAMINE INBOX\r\n");
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+}
+
+/* Those who connected together do not renew together. */
+static void renewals_are_spread_over_an_eighth(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t first = 0;
+	bool differ = false;
+
+	f->t.opts.renew_s = 800;
+	for (int i = 0; i < 40; i++) {
+		uint64_t waited = 0;
+
+		connect_to(f);
+		testwatch_bring_up(&f->t, f->peer, 12);
+		while (fake_written(f->peer).len == 0) {
+			fake_clock_advance(f->t.p.loop, 1000);
+			waited += 1000;
+		}
+		heard(f, "DONE\r\n");
+		assert_in_range(waited, 700 * 1000, 800 * 1000);
+		first = i == 0 ? waited : first;
+		differ = differ || waited != first;
+		watcher_free(&f->watcher);
+		fake_peer_free(&f->peer);
+		f->watching = 0;
+	}
+	assert_true(differ);
+}
+
+/* Ends. */
+
+static void connection_that_ends_is_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	fake_push_eof(f->peer);
+	has_ended(f, WATCHER_LOST, "closed the connection");
+	f->ended = 0;
+	fake_peer_free(&f->peer);
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	fake_break(f->peer, ERR_CLOSED, "Connection reset by peer");
+	has_ended(f, WATCHER_LOST, "reset by peer");
+	f->ended = 0;
+	fake_peer_free(&f->peer);
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	says(f, "* BYE Server shutting down.\r\n* 99 EXISTS\r\n");
+	has_ended(f, WATCHER_LOST, "shutting down");
+}
+
+static void server_that_falls_silent_is_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	testwatch_log_in(&f->t, f->peer);
+	fake_clock_advance(f->t.p.loop, 59999);
+	assert_int_equal(f->ended, 0);
+	fake_clock_advance(f->t.p.loop, 1);
+	has_ended(f, WATCHER_LOST, "no answer to status");
+}
+
+static void response_without_end_is_not_kept(void **state)
+{
+	struct fixture *f = *state;
+	char block[1024];
+
+	memset(block, 'x', sizeof(block) - 1);
+	block[sizeof(block) - 1] = '\0';
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	says(f, "* OK ");
+	for (int i = 0; i < 63; i++)
+		says(f, block);
+	assert_int_equal(f->ended, 0);
+	for (int i = 0; i < 3; i++)
+		says(f, block);
+	has_ended(f, WATCHER_LOST, "too large");
+}
+
+static void nothing_is_heard_after_the_end(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	says(f, "nonsense\r\n* 99 EXISTS\r\n");
+	has_ended(f, WATCHER_LOST, "not IMAP");
+	testpush_sees(&f->t.p, "");
+}
+
+static void end_says_goodbye_where_it_is_heard(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	watcher_free(&f->watcher);
+	heard(f, "DONE\r\nW4 LOGOUT\r\n");
+	assert_true(fake_is_closed(f->peer));
+	fake_peer_free(&f->peer);
+	connect_to(f);
+	testwatch_log_in(&f->t, f->peer);
+	watcher_free(&f->watcher);
+	heard(f, "");
+	assert_true(fake_is_closed(f->peer));
+	fake_peer_free(&f->peer);
+	start(f); /* dials, and finds no one */
+	watcher_free(&f->watcher);
+	assert_int_equal(fake_dials_open(f->t.p.loop), 0);
+	fake_clock_advance(f->t.p.loop, 3600 * 1000);
+	assert_int_equal(f->ended, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(backend_is_dialled_for_half_a_minute),
+		TEST(backend_that_refuses_is_unreachable),
+		TEST(login_goes_out_after_the_greeting),
+		TEST(login_waits_for_a_continuation_without_sasl_ir),
+		TEST(capabilities_are_taken_from_where_they_are),
+		TEST(rejected_login_is_told_as_such),
+		TEST(refusal_for_a_while_is_no_rejection),
+		TEST(rejection_of_an_old_login_says_nothing_of_the_new),
+		TEST(login_that_has_gone_meanwhile_is_not_sent),
+		TEST(greetings_that_lead_nowhere_end_it),
+		TEST(greeting_and_login_have_a_minute_each),
+		TEST(first_look_at_a_mailbox_is_a_baseline),
+		TEST(mail_that_came_while_nobody_watched_rings),
+		TEST(mail_that_comes_rings_in_that_turn),
+		TEST(change_is_debounced),
+		TEST(octets_may_come_one_by_one),
+		TEST(renewals_are_spread_over_an_eighth),
+		TEST(connection_that_ends_is_lost),
+		TEST(server_that_falls_silent_is_lost),
+		TEST(response_without_end_is_not_kept),
+		TEST(nothing_is_heard_after_the_end),
+		TEST(end_says_goodbye_where_it_is_heard),
+	};
+
+	return cmocka_run_group_tests_name("watcher", tests, NULL, NULL);
+}

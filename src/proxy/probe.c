@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/* probe - see probe.h. What an answer means is opening's. */
+#include "proxy/probe.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "imap/reader.h"
+
+#define PROBE_SEND_MAX ((size_t)8192)
+#define PROBE_RESPONSE_MAX ((size_t)64 * 1024)
+
+struct probe {
+	struct dial *dial; /* until there is a stream */
+	struct stream *stream;
+	struct loop_timer *timer;
+	struct imap_opening opening;
+	struct imap_reader reader;
+	probe_done_fn *done;
+	void *arg;
+};
+
+static void probe_free(struct probe *p)
+{
+	dial_cancel(&p->dial);
+	if (p->stream != NULL)
+		stream_close(&p->stream);
+	loop_timer_free(&p->timer);
+	imap_opening_done(&p->opening);
+	imap_reader_done(&p->reader);
+	free(p);
+}
+
+static void fail(struct probe *p, const char *why)
+{
+	p->done(p->arg, NULL, NULL, why);
+	probe_free(p); /* may own |why| */
+}
+
+static void succeed(struct probe *p)
+{
+	p->done(p->arg, &p->opening, p->stream, "");
+	/* Politely; what it answers nobody reads, nor whether it came. */
+	if (stream_write(p->stream, STR("z LOGOUT\r\n")) != ERR_OK)
+		stream_abort(&p->stream);
+	probe_free(p);
+}
+
+/* on_response returns whether the probe goes on. */
+static bool on_response(struct probe *p, struct str response)
+{
+	bool for_client;
+	struct buf send;
+	int rc;
+
+	buf_init(&send, PROBE_SEND_MAX);
+	(void)imap_opening_feed(&p->opening, response, &send, &for_client);
+	rc = stream_write(p->stream, buf_str(&send));
+	buf_reset(&send);
+	if (rc != ERR_OK)
+		fail(p, "connection lost");
+	else if (p->opening.state == IMAP_OPENING_FAILED)
+		fail(p, p->opening.why.text);
+	else if (p->opening.state == IMAP_OPENING_PROBED)
+		succeed(p);
+	else
+		return true;
+	return false;
+}
+
+static size_t on_data(void *arg, struct str bytes)
+{
+	struct probe *p = arg;
+	struct str in = bytes;
+	struct str response;
+	int rc;
+
+	while ((rc = imap_reader_next(&p->reader, &in, &response)) == ERR_OK)
+		if (!on_response(p, response))
+			return bytes.len;
+	if (rc != ERR_MORE)
+		fail(p, "it does not speak IMAP");
+	return bytes.len;
+}
+
+static void on_eof(void *arg)
+{
+	fail(arg, "it closed the connection");
+}
+
+static void on_error(void *arg, int rc, const char *why)
+{
+	(void)rc; /* said in |why| */
+	fail(arg, why);
+}
+
+static const struct stream_handler handler = {
+	.on_data = on_data,
+	.on_eof = on_eof,
+	.on_error = on_error,
+};
+
+static void on_dialled(void *arg, int rc, struct stream *stream,
+                       const char *why)
+{
+	struct probe *p = arg;
+
+	p->dial = NULL;
+	if (rc != ERR_OK) {
+		fail(p, why);
+		return;
+	}
+	p->stream = stream;
+	stream_set_handler(stream, &handler, p);
+}
+
+static void on_timer(void *arg)
+{
+	fail(arg, "no answer in time");
+}
+
+struct probe *probe_start(struct loop *loop, struct resolver *resolver,
+                          const struct dial_target *target, uint64_t step_ms,
+                          probe_done_fn *done, void *arg)
+{
+	const struct imap_opening_opts opts = { .login = NULL };
+	struct probe *p = xcalloc(1, sizeof(*p));
+
+	p->done = done;
+	p->arg = arg;
+	imap_opening_init(&p->opening, &opts);
+	imap_reader_init(&p->reader, PROBE_RESPONSE_MAX);
+	p->dial = dial_start(loop, resolver, target, step_ms, on_dialled, p);
+	/* After the dial's own deadline, whose sentence says more. */
+	p->timer = loop_timer_new(loop, on_timer, p);
+	loop_timer_set(p->timer, 2 * step_ms);
+	return p;
+}
+
+void probe_cancel(struct probe **p)
+{
+	struct probe *old = *p;
+
+	*p = NULL;
+	if (old != NULL)
+		probe_free(old);
+}

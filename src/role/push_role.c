@@ -2,21 +2,18 @@
 /* push_role - see push_role.h. */
 #include "role/push_role.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "apns/apns.h"
-#include "apns/credential.h"
-#include "apns/request.h"
 #include "base/mem.h"
 #include "push/ledger.h"
 #include "push/notifier.h"
 #include "push/queue.h"
 #include "push/registry.h"
 #include "push/seal.h"
+#include "role/sender.h"
 #include "store/sqlite.h"
 #include "watch/watch.h"
 
@@ -42,82 +39,6 @@ static int64_t now_ms(void)
 	return (int64_t)time(NULL) * 1000;
 }
 
-/* What can be sent with: the transport's options from |c|. */
-static struct apns_opts apns_opts_of(const struct conf *c)
-{
-	return (struct apns_opts){
-		.url = c->apns_url,
-		.ca_file = c->apns_ca,
-		.push_type = c->apns_push_type,
-		.priority = c->apns_priority,
-		.expiration_s = c->apns_expiration_s,
-		.request_timeout_s = c->apns_request_timeout_s,
-		.retry_s = c->apns_retry_s,
-		.in_flight_max = c->apns_in_flight_max,
-	};
-}
-
-static bool is_dry_run(const struct conf *c)
-{
-	return strcmp(c->apns_url, "dry-run") == 0;
-}
-
-/* Nothing to send with is configured, which is not wrong. */
-static bool is_without_credential(const struct conf *c)
-{
-	return !is_dry_run(c) && c->apns_certificate == NULL;
-}
-
-static int load_credential(const struct conf *c, struct credential *cred,
-                           struct err_detail *detail)
-{
-	struct err_detail why;
-	int rc;
-
-	rc = credential_load(c->apns_certificate, c->apns_key, cred, &why);
-	if (rc != ERR_OK)
-		return err_set(detail, rc, "apns.certificate: %s", why.text);
-	if (credential_warning(cred, now_ms(), &why))
-		log_warn(&(struct log_ctx){ LOG_APNS, 0 },
-		         "apns.certificate %s: %s", c->apns_certificate,
-		         why.text);
-	return ERR_OK;
-}
-
-static bool lists_topic(const struct credential *cred, const char *topic)
-{
-	for (size_t i = 0; i < cred->topic_count; i++)
-		if (strcmp(cred->topics[i], topic) == 0)
-			return true;
-	return false;
-}
-
-/* find_topic decides what phones are told: what the operator says, else what
- * the certificate says. */
-static int find_topic(const struct conf *c, const struct credential *cred,
-                      struct str *topic_r, struct err_detail *detail)
-{
-	const char *topic = c->apns_topic != NULL ? c->apns_topic : cred->topic;
-
-	if (topic == NULL && is_dry_run(c))
-		return err_set(detail, ERR_INVALID,
-		               "apns.topic is missing: a dry run needs one");
-	if (topic == NULL)
-		return err_set(detail, ERR_INVALID,
-		               "apns.certificate %s: no topic in it, and "
-		               "apns.topic is not set",
-		               c->apns_certificate);
-	if (!apns_topic_is_valid(str_of(topic)))
-		return err_set(detail, ERR_INVALID,
-		               "apns.topic: not a topic of Apple's");
-	if (cred->topic_count > 0 && !lists_topic(cred, topic))
-		log_warn(&(struct log_ctx){ LOG_APNS, 0 },
-		         "apns.topic %s: the certificate is for %s", topic,
-		         cred->topic);
-	*topic_r = str_dup(str_of(topic));
-	return ERR_OK;
-}
-
 /*
  * load_apns makes the transport and finds the topic. With a topic but no
  * transport (a bad apns.ca) the capability is shown and pushes wait.
@@ -126,25 +47,27 @@ static int load_apns(const struct conf *c, struct loop *loop,
                      struct resolver *resolver, struct apns **apns_r,
                      struct str *topic_r, struct err_detail *detail)
 {
-	const struct apns_opts opts = apns_opts_of(c);
-	struct credential cred = { 0 };
+	const struct apns_opts opts = sender_opts(c);
+	struct sender sender;
 	struct err_detail why;
-	int rc = ERR_OK;
+	int rc;
 
-	if (!is_dry_run(c))
-		rc = load_credential(c, &cred, detail);
+	rc = sender_load(c, &sender, detail);
 	if (rc != ERR_OK)
 		return rc;
-	rc = find_topic(c, &cred, topic_r, detail);
-	if (rc == ERR_OK) {
-		rc = apns_new(loop, resolver, &opts,
-		              is_dry_run(c) ? NULL : &cred, apns_r, &why);
-		if (rc != ERR_OK)
-			(void)err_set(detail, rc, "apns: %s", why.text);
-	}
-	if (!is_dry_run(c) && cred.not_after_ms + EXPIRED_GRACE_MS < now_ms())
-		str_free(topic_r);
-	credential_done(&cred);
+	if (sender_warning(&sender, now_ms(), &why))
+		log_warn(&(struct log_ctx){ LOG_APNS, 0 },
+		         "apns.certificate %s: %s", c->apns_certificate,
+		         why.text);
+	rc = apns_new(loop, resolver, &opts,
+	              sender_is_dry_run(c) ? NULL : &sender.credential, apns_r,
+	              &why);
+	if (rc != ERR_OK)
+		(void)err_set(detail, rc, "apns: %s", why.text);
+	if (sender_is_dry_run(c) ||
+	    sender.credential.not_after_ms + EXPIRED_GRACE_MS >= now_ms())
+		*topic_r = str_dup(sender.topic);
+	sender_done(&sender);
 	return rc;
 }
 
@@ -190,7 +113,7 @@ int push_role_check(const struct conf *c, struct err_detail *detail)
 
 	if (!c->push_enabled)
 		return ERR_OK;
-	if (!is_without_credential(c)) {
+	if (!sender_is_absent(c)) {
 		rc = check_apns(c, detail);
 		if (rc != ERR_OK)
 			return rc;
@@ -228,7 +151,7 @@ static void open_apns(struct push_role *r, const struct conf *c,
 
 	if (!c->push_enabled)
 		return;
-	if (is_without_credential(c))
+	if (sender_is_absent(c))
 		log_warn(&r->log, "push is off: no apns.certificate");
 	else if (load_apns(c, loop, resolver, &r->apns, &r->topic, &why) !=
 	         ERR_OK)

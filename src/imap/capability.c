@@ -294,6 +294,24 @@ static enum place find_place(struct str line, struct str *found_r)
 	return PLACE_NONE;
 }
 
+/* copy_to copies |rest| up to |found|, which lies in it, and moves behind. */
+static int copy_to(struct str *rest, struct str found, struct buf *out)
+{
+	int rc =
+		buf_add(out, str_take(rest, (size_t)(found.data - rest->data)));
+
+	(void)str_take(rest, found.len);
+	return rc;
+}
+
+/* find_next looks at what a referral leaves in its place. */
+static enum place find_next(struct str rest, struct str *found_r)
+{
+	while (str_byte(&rest, ' '))
+		;
+	return find_in_code(rest, found_r);
+}
+
 int imap_capability_edit(struct str line,
                          const struct imap_capability_policy *policy,
                          enum imap_capability_phase phase, struct buf *out)
@@ -302,19 +320,23 @@ int imap_capability_edit(struct str line,
 		.policy = policy, .phase = phase, .bare = SIZE_MAX, .out = out
 	};
 	size_t start = out->len;
+	struct str rest = line;
 	struct str found;
 	enum place place = find_place(line, &found);
-	size_t at;
 	int rc;
 
 	if (place == PLACE_NONE)
 		return ERR_NOT_FOUND;
-	at = (size_t)(found.data - line.data);
-	rc = buf_add(out, str_sub(line, 0, at));
+	rc = copy_to(&rest, found, out);
+	while (rc == ERR_OK && place == PLACE_REFERRAL) {
+		place = find_next(rest, &found);
+		if (place != PLACE_NONE)
+			rc = copy_to(&rest, found, out);
+	}
 	if (rc == ERR_OK && place == PLACE_LIST)
 		rc = edit_list(&e, found);
 	if (rc == ERR_OK)
-		rc = buf_add(out, str_sub(line, at + found.len, SIZE_MAX));
+		rc = buf_add(out, rest);
 	if (rc != ERR_OK)
 		buf_cut(out, start);
 	return rc;

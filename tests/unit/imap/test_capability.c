@@ -111,6 +111,11 @@ static const struct {
 	  "a NO Remote.\r\n" },
 	{ "in a greeting", "* OK [referral imap://x/] hi\r\n", "* OK hi\r\n" },
 	{ "without text", "a OK [REFERRAL imap://x/]\r\n", "a OK \r\n" },
+	{ "one behind another", "a NO [REFERRAL x]  [REFERRAL y] [z] z\r\n",
+	  "a NO  [z] z\r\n" },
+	{ "a list behind one",
+	  "a OK [REFERRAL x] [CAPABILITY ID COMPRESS=X]\r\n",
+	  "a OK [CAPABILITY ID XAPPLEPUSHSERVICE]\r\n" },
 	{ "another word does not", "a NO [REFERRALS x] y\r\n", NULL },
 };
 

@@ -280,8 +280,8 @@ void imap_mailbox_hash(struct str name, char hash_r[IMAP_MAILBOX_HASH_LEN + 1])
 	unsigned char digest[IMAP_MAILBOX_HASH_LEN / 2];
 	struct buf utf8;
 
-	/* Decoded, no name is longer. */
-	buf_init(&utf8, name.len);
+	/* Three octets of UTF-8 for 8/3 digits, at most. */
+	buf_init(&utf8, name.len * 2);
 	if (imap_mailbox_is_inbox(name))
 		name = STR("INBOX");
 	else if (imap_mailbox_utf8(name, &utf8) == ERR_OK)

@@ -22,6 +22,11 @@ static const struct {
 	  "~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac"
 	  "\xe8\xaa\x9e",
 	  NULL },
+	/* Longer in UTF-8 than on the wire. */
+	{ "&MOEw,DDrMNwwwzCvMLlUDVJN-",
+	  "\xe3\x83\xa1\xe3\x83\xbc\xe3\x83\xab\xe3\x83\x9c\xe3\x83\x83"
+	  "\xe3\x82\xaf\xe3\x82\xb9\xe5\x90\x8d\xe5\x89\x8d",
+	  "28e75ef609891f495500f8b5519fc6b9" },
 	{ "&Jjo-!", "\xe2\x98\xba!", NULL },
 	{ "", "", NULL },
 	{ "&-", "&", NULL },

@@ -57,14 +57,17 @@ bool h2_exchange_is_sent(const struct h2_exchange *x)
 	return x->body_sent == x->body.len;
 }
 
-/* take_status reads ":status"; a final one replaces that of a 1xx before. */
+/* take_status reads ":status"; a final one replaces that of a 1xx before. What
+ * is no status counts as a 5xx (RFC 9110 section 15). */
 static void take_status(struct h2_exchange *x, struct str value)
 {
-	uint64_t status;
+	uint64_t status = 0;
 
 	x->header_bytes = 0; /* each header block is counted by itself */
-	if (str_number(&value, 999, &status) == ERR_OK)
-		x->status = (int)status;
+	if (str_number(&value, 599, &status) != ERR_OK || value.len > 0 ||
+	    status < 100)
+		status = 500;
+	x->status = (int)status;
 }
 
 bool h2_exchange_header(struct h2_exchange *x, struct str name,

@@ -727,6 +727,24 @@ static void endless_header_is_refused(void **state)
 	rig_free(t);
 }
 
+/* RFC 9110 section 15. */
+static void no_status_is_a_server_error(void **state)
+{
+	static const char *const statuses[] = { "000", "099", "600", "999" };
+	struct rig *t = rig_ready(10, 100);
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		assert_ok(submit(t));
+		talk(t);
+		respond(t, i, statuses[i], NULL);
+		talk(t);
+		assert_int_equal(t->asked[i].outcome, H2_ANSWERED);
+		assert_int_equal(t->asked[i].status, 500);
+	}
+	rig_free(t);
+}
+
 static void loss_mid_flight(void **state)
 {
 	for (int eof = 0; eof < 2; eof++) {
@@ -890,6 +908,7 @@ int main(void)
 		cmocka_unit_test(tiny_windows),
 		cmocka_unit_test(long_body_is_cut),
 		cmocka_unit_test(endless_header_is_refused),
+		cmocka_unit_test(no_status_is_a_server_error),
 		cmocka_unit_test(loss_mid_flight),
 		cmocka_unit_test(answer_just_before_the_loss),
 		cmocka_unit_test(unwritten_was_not_processed),

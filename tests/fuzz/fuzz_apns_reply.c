@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "apns/reply.h"
+#include "fuzz/input.h"
 
 #define MAX_MS ((uint64_t)5 * 3600 * 1000)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct push_result *result)
 {

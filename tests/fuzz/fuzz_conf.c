@@ -12,8 +12,8 @@
 
 #include "conf/conf_set.h"
 #include "conf/url.h"
+#include "fuzz/input.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 
 /* libconfig 1.5 loses a string when what follows is a syntax error. */

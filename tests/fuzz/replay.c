@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * replay - the main program of a fuzz target without libFuzzer: runs the files
- * of the corpus folder that is named, and each of them cut short, through the
- * target once.
+ * of the corpus folder that is named, and each of them cut short in up to as
+ * many places as are named behind it, through the target once.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "base/str.h"
+#include "fuzz/input.h"
 
 /* once runs the target on a copy of exactly |len| bytes, so that a sanitizer
  * sees the first byte behind. */
@@ -26,7 +27,7 @@ static void once(const unsigned char *bytes, size_t len)
 	free(copy);
 }
 
-static int replay(const char *folder, const char *name)
+static int replay(const char *folder, const char *name, size_t cuts)
 {
 	static unsigned char bytes[1 << 20];
 	char path[4096];
@@ -42,7 +43,7 @@ static int replay(const char *folder, const char *name)
 	len = fread(bytes, 1, sizeof(bytes), f);
 	(void)fclose(f);
 	once(bytes, len);
-	for (size_t cut = 0; cut < len && cut < 512; cut++)
+	for (size_t cut = 0; cut < len; cut += len / cuts + 1)
 		once(bytes, cut);
 	return 0;
 }
@@ -51,10 +52,14 @@ int main(int argc, char **argv)
 {
 	const struct dirent *entry;
 	size_t count = 0;
+	uint64_t cuts = 0;
+	struct str number;
 	DIR *dir;
 
-	if (argc != 2) {
-		(void)fprintf(stderr, "usage: %s CORPUS-FOLDER\n", argv[0]);
+	number = str_of(argc == 3 ? argv[2] : NULL);
+	if (str_number(&number, 4096, &cuts) != 0 || cuts == 0) {
+		(void)fprintf(stderr, "usage: %s CORPUS-FOLDER CUTS\n",
+		              argv[0]);
 		return 64;
 	}
 	dir = opendir(argv[1]);
@@ -65,7 +70,7 @@ int main(int argc, char **argv)
 	while ((entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (replay(argv[1], entry->d_name) != 0)
+		if (replay(argv[1], entry->d_name, cuts) != 0)
 			return 1;
 		count++;
 	}

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "net/address.h"
+#include "net/certificate.h"
 #include "net/farewell.h"
 #include "net/loop_io.h"
 #include "net/output.h"
@@ -595,6 +596,20 @@ const char *stream_alpn(const struct stream *s)
 	if (s->wire.ssl != NULL)
 		SSL_get0_alpn_selected(s->wire.ssl, &name, &len);
 	return len > 0 ? (const char *)s->wire.tls->alpn + 1 : "";
+}
+
+const char *stream_tls_version(const struct stream *s)
+{
+	return s->wire.ssl != NULL ? SSL_get_version(s->wire.ssl) : "";
+}
+
+int stream_certificate(const struct stream *s, struct certificate *c_r)
+{
+	if (s->wire.ssl == NULL ||
+	    certificate_of(SSL_get0_peer_certificate(s->wire.ssl), c_r) !=
+	            ERR_OK)
+		return ERR_NOT_FOUND;
+	return ERR_OK;
 }
 
 /* deserves_farewell: a peer that TLS refused shall be able to read why; one

@@ -20,6 +20,7 @@
 #include "net/loop.h"
 #include "net/tls.h"
 
+struct certificate;
 struct stream;
 
 struct stream_handler {
@@ -111,6 +112,14 @@ bool stream_is_tls(const struct stream *s);
 
 /* stream_alpn is the protocol agreed by ALPN, "" if none; borrowed. */
 const char *stream_alpn(const struct stream *s);
+
+/* stream_tls_version is "TLSv1.3" or the like, "" if plain; borrowed. */
+const char *stream_tls_version(const struct stream *s);
+
+/* stream_certificate reads the peer's. Results: 0; ERR_NOT_FOUND, it is plain
+ * or the peer showed none. */
+int stream_certificate(const struct stream *s, struct certificate *c_r)
+	__attribute__((warn_unused_result));
 
 /*
  * stream_close sends what waits (for at most 5 s), ends the connection

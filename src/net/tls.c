@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "net/tls_conn.h"
@@ -407,46 +406,4 @@ fail:
 	ERR_clear_error();
 	tls_ctx_free(&ctx);
 	return rc;
-}
-
-/* time_text writes "2026-11-22 10:00:00 UTC". */
-static void time_text(const ASN1_TIME *time, char *text, size_t size)
-{
-	struct tm tm;
-
-	text[0] = '\0';
-	if (ASN1_TIME_to_tm(time, &tm) == 1)
-		(void)strftime(text, size, "%Y-%m-%d %H:%M:%S UTC", &tm);
-}
-
-bool tls_certificate_warning(struct str text, int64_t now_ms,
-                             struct err_detail *detail)
-{
-	BIO *bio = pem_bio(text);
-	X509 *cert = PEM_read_bio_X509(bio, NULL, no_password, NULL);
-	time_t now = (time_t)(now_ms / 1000);
-	bool warn = true;
-	char when[32];
-
-	BIO_free(bio);
-	ERR_clear_error();
-	if (cert == NULL)
-		return false; /* tls_server_new says that one */
-	if (X509_cmp_time(X509_get0_notAfter(cert), &now) < 0) {
-		time_text(X509_get0_notAfter(cert), when, sizeof(when));
-		(void)err_set(detail, ERR_OK, "certificate expired on %s",
-		              when);
-	} else if (X509_cmp_time(X509_get0_notBefore(cert), &now) > 0) {
-		time_text(X509_get0_notBefore(cert), when, sizeof(when));
-		(void)err_set(detail, ERR_OK,
-		              "certificate is not valid before "
-		              "%s",
-		              when);
-	} else if (X509_self_signed(cert, 0) == 1) {
-		(void)err_set(detail, ERR_OK, "certificate is self-signed");
-	} else {
-		warn = false;
-	}
-	X509_free(cert);
-	return warn;
 }

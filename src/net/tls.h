@@ -60,12 +60,4 @@ void tls_server_also(struct tls_ctx *ctx, struct tls_ctx *other);
 /* tls_ctx_free drops the owner's hold; running connections keep theirs. */
 void tls_ctx_free(struct tls_ctx **ctx);
 
-/*
- * tls_certificate_warning writes a sentence when the first certificate in the
- * PEM |text| has expired, is not yet valid or is self-signed at |now_ms|
- * (milliseconds since 1970). Returns false when there is nothing to say.
- */
-bool tls_certificate_warning(struct str text, int64_t now_ms,
-                             struct err_detail *detail);
-
 #endif

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "conf/url.h"
+#include "net/certificate.h"
 #include "proxy/proxy.h"
 #include "role/target.h"
 
@@ -30,10 +31,12 @@ struct worker {
 static void warn_certificate(const char *path, const char *key_path,
                              struct str pem)
 {
+	struct certificate certificate;
 	struct err_detail why;
 	struct stat st;
 
-	if (tls_certificate_warning(pem, (int64_t)time(NULL) * 1000, &why))
+	if (certificate_read(pem, &certificate) == ERR_OK &&
+	    certificate_warning(&certificate, (int64_t)time(NULL) * 1000, &why))
 		log_warn(&worker_log, "tls.certificate %s: %s", path, why.text);
 	if (stat(key_path, &st) == 0 && (st.st_mode & S_IROTH) != 0)
 		log_warn(&worker_log,

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -506,30 +505,6 @@ static void what_a_client_context_refuses(void **state)
 	testcert_free(&ca);
 }
 
-static void warnings(void **state)
-{
-	struct testcert *ca = make_ca();
-	struct testcert *leaf = issue(ca, "mail.example.org");
-	int64_t now = (int64_t)time(NULL) * 1000;
-	const int64_t day = 86400 * 1000;
-	struct err_detail detail;
-
-	(void)state;
-	assert_false(tls_certificate_warning(testcert_pem(leaf), now, &detail));
-	assert_true(tls_certificate_warning(testcert_pem(leaf), now + day,
-	                                    &detail));
-	assert_memory_equal(detail.text, "certificate expired on 2", 24);
-	assert_true(tls_certificate_warning(testcert_pem(leaf), now - day,
-	                                    &detail));
-	assert_memory_equal(detail.text, "certificate is not valid before 2",
-	                    33);
-	assert_true(tls_certificate_warning(testcert_pem(ca), now, &detail));
-	assert_string_equal(detail.text, "certificate is self-signed");
-	assert_false(tls_certificate_warning(STR("x"), now, &detail));
-	testcert_free(&leaf);
-	testcert_free(&ca);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -551,7 +526,6 @@ int main(void)
 		cmocka_unit_test(closed_while_upgrading),
 		cmocka_unit_test(what_a_server_context_refuses),
 		cmocka_unit_test(what_a_client_context_refuses),
-		cmocka_unit_test(warnings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

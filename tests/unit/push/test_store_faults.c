@@ -324,6 +324,12 @@ struct outcome {
 	bool ended;
 };
 
+static void promise(struct outcome *o, const struct fact *fact)
+{
+	o->promised[fact->who] = true;
+	o->since[fact->who] = fact->serial;
+}
+
 /* read_facts sums up what came by |fd|. |in_memory|: the process was not
  * stopped, so that what is kept in memory was promised too. */
 static void read_facts(int fd, bool in_memory, struct outcome *o)
@@ -334,12 +340,11 @@ static void read_facts(int fd, bool in_memory, struct outcome *o)
 	while (read(fd, &fact, sizeof(fact)) == (ssize_t)sizeof(fact)) {
 		switch (fact.what) {
 		case FACT_KEPT:
-			if (!in_memory)
-				break;
-			/* fall through */
+			if (in_memory)
+				promise(o, &fact);
+			break;
 		case FACT_ON_DISK:
-			o->promised[fact.who] = true;
-			o->since[fact.who] = fact.serial;
+			promise(o, &fact);
 			break;
 		case FACT_EVENT:
 			o->serials[fact.who] = fact.serial;

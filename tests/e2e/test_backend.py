@@ -10,6 +10,7 @@ import pytest
 from imap import Closed, assert_ok
 from lmtp import message
 from phone import Phone
+from process import SLOW
 from relay import Relay
 
 UNAVAILABLE = re.compile(rb"(\S+ NO \[UNAVAILABLE\]|\* BYE) ")
@@ -59,7 +60,7 @@ def test_bad_backend(bell, dovecot, name):
     bell.allow(r" proxy| watch")
     user = dovecot.user()
     with Relay(dovecot.port) as relay:
-        proxy = bell(relay.port, "-o", "timeouts.login_s=3")
+        proxy = bell(relay.port, "-o", "timeouts.login_s=%d" % (3 * SLOW))
         other = proxy.session(user)
         other.ok("SELECT INBOX")
         other.send(b"i IDLE\r\n")

@@ -65,7 +65,7 @@ void dialogue_begin(struct dialogue *d, struct str capabilities,
 enum dialogue_event {
 	DIALOGUE_NOTHING,
 	DIALOGUE_RESYNC, /* |view.now| is what STATUS told: compare it with the
-	                    stored state by view_resync */
+	                    stored state by view_compare */
 	DIALOGUE_NEWS    /* |*news_r| is more than VIEW_SAME */
 };
 

@@ -60,10 +60,9 @@ static enum view_news compare(const struct store_state *before,
 	return VIEW_SAME;
 }
 
-enum view_news view_resync(struct view *v, const struct store_state *stored)
+enum view_news view_compare(const struct store_state *stored,
+                            struct store_state *now)
 {
-	struct store_state *now = &v->now;
-
 	if (stored == NULL)
 		return VIEW_STATE;
 	if (now->uidvalidity == 0)

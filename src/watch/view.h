@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * view - the selected mailbox as the server has told us, and what each line of
- * it means for the devices: new mail, a change, or nothing to ring for. No
- * I/O, no clock. Works for a server that tells UIDNEXT at EXAMINE and for one
- * that does not; what it holds as UIDNEXT is never above the truth, since a
- * mail below a stored UIDNEXT would never ring.
+ * it means for the devices: new mail, a change, or nothing to ring for; and
+ * what STATUS means, of this mailbox or another. No I/O, no clock. Works for a
+ * server that tells UIDNEXT at EXAMINE and for one that does not; what it holds
+ * as UIDNEXT is never above the truth, since a mail below a stored UIDNEXT
+ * would never ring.
  */
 #ifndef WATCH_VIEW_H
 #define WATCH_VIEW_H
@@ -62,11 +63,12 @@ void view_init(struct view *v, struct str user, struct str mailbox);
 void view_status(struct view *v, const struct imap_status_data *data);
 
 /*
- * view_resync tells what happened between |stored| (NULL: nothing is stored,
- * this is the baseline) and |now|. A UIDNEXT that STATUS did not tell is taken
- * from |stored|.
+ * view_compare tells what happened to a mailbox between |stored| (NULL: nothing
+ * is stored, this is the baseline) and |now|, as STATUS told it. What that did
+ * not tell of UIDVALIDITY and UIDNEXT is taken from |stored|.
  */
-enum view_news view_resync(struct view *v, const struct store_state *stored);
+enum view_news view_compare(const struct store_state *stored,
+                            struct store_state *now);
 
 /* view_open_begin: EXAMINE is sent now. */
 void view_open_begin(struct view *v);

@@ -139,7 +139,8 @@ static void watcher_write(struct watcher *w, struct buf *out)
 }
 
 /* What happened goes to the notifier in the turn in which we read it. */
-static void watcher_report(struct watcher *w, enum view_news news)
+static void watcher_report(struct watcher *w, enum view_news news,
+                           const struct store_state *now)
 {
 	static const enum notifier_kind kinds[] = {
 		[VIEW_STATE] = NOTIFIER_STATE,
@@ -152,25 +153,26 @@ static void watcher_report(struct watcher *w, enum view_news news)
 		[VIEW_CHANGE] = "change",
 		[VIEW_NEW] = "new",
 	};
-	const struct store_state *now = &w->dialogue.view.now;
+	struct log_text mailbox;
 
 	if (news == VIEW_SAME)
 		return;
-	log_debug(&w->log, "%s messages=%lld uidnext=%u unseen=%lld",
-	          words[news], (long long)now->messages, now->uidnext,
+	log_debug(&w->log, "%s mailbox=%s messages=%lld uidnext=%u unseen=%lld",
+	          words[news], log_safe(now->mailbox, &mailbox),
+	          (long long)now->messages, now->uidnext,
 	          (long long)now->unseen);
 	notifier_event(w->env->notifier, kinds[news], now);
 }
 
-static void watcher_resync(struct watcher *w)
+/* watcher_compare reports what happened since the stored state. */
+static void watcher_compare(struct watcher *w, struct store_state *now)
 {
-	struct view *view = &w->dialogue.view;
 	struct store_state stored;
 	int rc;
 
-	rc = registry_state(w->env->registry, w->user, view->now.mailbox,
-	                    &stored);
-	watcher_report(w, view_resync(view, rc == ERR_OK ? &stored : NULL));
+	rc = registry_state(w->env->registry, w->user, now->mailbox, &stored);
+	watcher_report(w, view_compare(rc == ERR_OK ? &stored : NULL, now),
+	               now);
 }
 
 /* watcher_step does what the dialogue wants done. */
@@ -202,9 +204,9 @@ static void watcher_talk(struct watcher *w, struct str response)
 		return;
 	}
 	if (event == DIALOGUE_RESYNC)
-		watcher_resync(w);
+		watcher_compare(w, &d->view.now);
 	else if (event == DIALOGUE_NEWS)
-		watcher_report(w, news);
+		watcher_report(w, news, &d->view.now);
 	if (d->state != before)
 		log_debug(&w->log, "dialogue %s -> %s",
 		          dialogue_state_name(before),

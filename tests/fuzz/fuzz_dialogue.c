@@ -128,7 +128,7 @@ static void resync(struct run *r, bool stored)
 	r->resynced = true;
 	if (stored && r->uidnext < state.uidnext)
 		r->uidnext = state.uidnext;
-	(void)view_resync(&r->dialogue.view, stored ? &state : NULL);
+	(void)view_compare(stored ? &state : NULL, &r->dialogue.view.now);
 }
 
 /* heard notes what of |said| settles or grants our command. */

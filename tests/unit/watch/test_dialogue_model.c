@@ -266,8 +266,8 @@ static void hear(struct world *w, struct str line)
 		/* The first time: what is there is old. */
 		for (size_t i = 0; !w->has_stored && i < w->server.count; i++)
 			w->server.mails[i].rung = true;
-		news = view_resync(&w->d.view,
-		                   w->has_stored ? &w->stored : NULL);
+		news = view_compare(w->has_stored ? &w->stored : NULL,
+		                    &w->d.view.now);
 	}
 	report(w, news);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/rand.h"
 #include "imap/mailbox.h"
 #include "push/ledger_impl.h"
@@ -266,6 +267,13 @@ uint64_t ledger_registration_put(struct ledger *l,
 	return copy.id;
 }
 
+/* count_pending: one more push is owed, or one less. */
+static void count_pending(struct ledger *l, bool more)
+{
+	l->pending_count = more ? l->pending_count + 1 : l->pending_count - 1;
+	metric_set(METRIC_QUEUE_DEPTH, (int64_t)l->pending_count);
+}
+
 void ledger_registration_remove(struct ledger *l, uint64_t id)
 {
 	struct ledger_registration *r = find_registration(l, id);
@@ -277,7 +285,7 @@ void ledger_registration_remove(struct ledger *l, uint64_t id)
 	HASH_DELETE(by_id, l->registrations, r);
 	TAILQ_REMOVE(&u->registrations, r, of_user);
 	if (!r->pending.base.gone)
-		l->pending_count--;
+		count_pending(l, false);
 	unlist(l, &r->pending.base); /* the store deletes it with this one */
 	free_pending_row(&r->pending.row);
 	r->pending.base.gone = true;
@@ -383,7 +391,7 @@ void ledger_pending_put(struct ledger *l, const struct store_pending *row)
 	free_pending_row(&r->pending.row);
 	r->pending.row = copy;
 	if (r->pending.base.gone)
-		l->pending_count++;
+		count_pending(l, true);
 	r->pending.base.gone = false;
 	ledger_mark(l, &r->pending.base);
 }
@@ -396,7 +404,7 @@ void ledger_pending_remove(struct ledger *l, uint64_t registration_id)
 		return;
 	free_pending_row(&r->pending.row);
 	r->pending.base.gone = true;
-	l->pending_count--;
+	count_pending(l, false);
 	ledger_mark(l, &r->pending.base);
 }
 

@@ -1,186 +1,68 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * queue - the ledger has the rows; here is what need not survive: which of
- * them wait, are ready or in flight. Times here are monotonic, those of rows
- * the wall's, so that a jump of the clock delays nothing.
+ * queue - the ledger has the rows; which of them wait, are ready or in flight
+ * is schedule's, and need not survive. Times of rows are the wall's.
  */
 #include "push/queue.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
+#include "push/gate.h"
 #include "push/owed.h"
+#include "push/pace.h"
+#include "push/schedule.h"
+#include "push/standing.h"
 
 enum {
 	SENDS_PER_TURN = 256,
-	AGAIN_MS = 1000,      /* between tries that nobody answers */
+	AGAIN_MS = 1000, /* between tries that nobody answers */
+	AGAIN_MAX_MS = 60 * 1000,
 	STUCK_MS = 60 * 1000, /* should the transport forget to call */
+	DOUBTS = 3,           /* suspects without anyone accepted: said */
 };
 
 #define DELAY_MAX_MS ((int64_t)24 * 3600 * 1000) /* of a row that is read */
-#define NEVER_MS UINT64_MAX
-
-enum entry_state {
-	ENTRY_NEW,
-	ENTRY_WAITING,  /* for its timer */
-	ENTRY_READY,    /* for the transport */
-	ENTRY_IN_FLIGHT /* for its answer */
-};
-
-/* What is owed to one registration. The first |sent_count| mailboxes of its
- * row are in the push that is in flight; what came since stands behind. */
-struct entry {
-	struct queue *queue;
-	uint64_t id;
-	enum entry_state state;
-	uint64_t due_ms; /* in flight: of what came since, or NEVER_MS */
-	uint64_t not_before_ms;
-	uint64_t sent_generation;
-	size_t sent_count;
-	int64_t fresh_event_ms; /* of the first event since, 0: none */
-	struct loop_timer *timer;
-	TAILQ_ENTRY(entry) ready;
-	UT_hash_handle hh;
-};
-
-TAILQ_HEAD(entry_list, entry);
-
-/* Whether the transport is worth a try. */
-enum gate {
-	GATE_OPEN,
-	GATE_WAITING, /* for its call or the timer */
-	GATE_HELD     /* for its call alone */
-};
 
 struct queue {
 	struct log_ctx log;
 	struct loop *loop;
 	struct ledger *ledger;
 	struct registry *registry;
-	struct push_transport *transport;
-	enum gate gate;
-	struct loop_timer *gate_timer;
-	bool pumping;          /* on_pump is asked for */
-	struct entry *entries; /* hash */
-	struct entry_list ready;
+	struct push_transport *transport; /* NULL: none yet */
+	struct gate gate;
+	struct schedule schedule;
+	struct pace pace;
+	struct standing_poll poll;
+	bool doubted; /* it was said that refusals are not believed */
+	bool pumping; /* on_pump is asked for */
 };
-
-/* Entries. */
-
-static struct entry *find_entry(const struct queue *q, uint64_t id)
-{
-	struct entry *e;
-
-	HASH_FIND(hh, q->entries, &id, sizeof(id), e);
-	return e;
-}
-
-static struct entry *new_entry(struct queue *q, uint64_t id)
-{
-	struct entry *e = xcalloc(1, sizeof(*e));
-
-	e->queue = q;
-	e->id = id;
-	HASH_ADD(hh, q->entries, id, sizeof(e->id), e);
-	return e;
-}
-
-/* leave takes an entry out of where its state has it. */
-static void leave(struct entry *e)
-{
-	if (e->state == ENTRY_READY)
-		TAILQ_REMOVE(&e->queue->ready, e, ready);
-	else if (e->state == ENTRY_WAITING)
-		loop_timer_cancel(e->timer);
-}
-
-static void free_entry(struct entry *e)
-{
-	leave(e);
-	loop_timer_free(&e->timer);
-	HASH_DELETE(hh, e->queue->entries, e);
-	free(e);
-}
 
 static void on_pump(void *arg);
 
-static void pump_later(struct queue *q)
+/* pump_later sends what is ready, on a later turn. */
+static void pump_later(void *arg)
 {
+	struct queue *q = arg;
+
 	if (q->pumping)
 		return;
 	q->pumping = true;
 	loop_defer(q->loop, on_pump, q);
 }
 
-/* be_ready puts an entry at the end of the list, or |first|. */
-static void be_ready(struct entry *e, bool first)
-{
-	leave(e);
-	e->state = ENTRY_READY;
-	if (first)
-		TAILQ_INSERT_HEAD(&e->queue->ready, e, ready);
-	else
-		TAILQ_INSERT_TAIL(&e->queue->ready, e, ready);
-	pump_later(e->queue);
-}
-
-static void on_due(void *arg)
-{
-	be_ready(arg, false);
-}
-
-/* schedule makes an entry ready at |due_ms|. */
-static void schedule(struct entry *e, uint64_t due_ms)
-{
-	uint64_t now = loop_now_ms(e->queue->loop);
-
-	if (due_ms < e->not_before_ms)
-		due_ms = e->not_before_ms;
-	e->due_ms = due_ms;
-	if (due_ms <= now) {
-		be_ready(e, false);
-		return;
-	}
-	leave(e);
-	e->state = ENTRY_WAITING;
-	if (e->timer == NULL)
-		e->timer = loop_timer_new(e->queue->loop, on_due, e);
-	loop_timer_set(e->timer, due_ms - now);
-}
-
-/* advance makes an entry due at |due_ms| if that is earlier. */
-static void advance(struct entry *e, uint64_t due_ms)
-{
-	if (due_ms < e->not_before_ms)
-		due_ms = e->not_before_ms;
-	switch (e->state) {
-	case ENTRY_NEW:
-		schedule(e, due_ms);
-		break;
-	case ENTRY_WAITING:
-		if (due_ms < e->due_ms)
-			schedule(e, due_ms);
-		break;
-	case ENTRY_READY:
-		break;
-	case ENTRY_IN_FLIGHT:
-		if (due_ms < e->due_ms)
-			e->due_ms = due_ms;
-		break;
-	}
-}
-
 /* wall_due is an entry's due time as a row has it. */
-static int64_t wall_due(const struct entry *e)
+static int64_t wall_due(const struct queue *q, const struct entry *e)
 {
-	uint64_t now = loop_now_ms(e->queue->loop);
+	uint64_t now = loop_now_ms(q->loop);
 	uint64_t left = e->due_ms > now ? e->due_ms - now : 0;
 
-	return loop_wall_ms(e->queue->loop) + (int64_t)left;
+	return loop_wall_ms(q->loop) + (int64_t)left;
 }
 
 /* Events. */
@@ -203,31 +85,35 @@ void queue_owe(struct queue *q, uint64_t registration_id, struct str mailbox,
                uint64_t delay_ms)
 {
 	int64_t wall = loop_wall_ms(q->loop);
-	struct entry *e = find_entry(q, registration_id);
+	const struct store_registration *reg =
+		ledger_registration(q->ledger, registration_id);
+	struct entry *e = schedule_find(&q->schedule, registration_id);
 	struct owed o;
 
-	if (ledger_registration(q->ledger, registration_id) == NULL)
+	/* A device that does not take its topic registers again, and then has
+	 * seen what it was not rung for. */
+	if (reg == NULL || standing_of(reg) == STANDING_STALE)
 		return;
 	if (e == NULL)
-		e = new_entry(q, registration_id);
+		e = schedule_add(&q->schedule, registration_id);
 	owed_init(&o, q->ledger, registration_id, wall);
 	o.row.generation++;
 	add_fresh(e, &o, mailbox);
 	if (e->state == ENTRY_IN_FLIGHT && e->fresh_event_ms == 0)
 		e->fresh_event_ms = wall;
-	advance(e, loop_now_ms(q->loop) + delay_ms);
-	o.row.due_ms = wall_due(e);
+	schedule_advance(e, loop_now_ms(q->loop) + delay_ms);
+	o.row.due_ms = wall_due(q, e);
 	owed_put(&o, q->ledger);
 	ledger_flush(q->ledger, NULL, NULL);
 }
 
 void queue_hasten(struct queue *q, uint64_t registration_id)
 {
-	struct entry *e = find_entry(q, registration_id);
+	struct entry *e = schedule_find(&q->schedule, registration_id);
 
 	/* In flight: only if something came since. */
-	if (e != NULL && e->due_ms != NEVER_MS)
-		advance(e, loop_now_ms(q->loop));
+	if (e != NULL && e->due_ms != SCHEDULE_NEVER_MS)
+		schedule_advance(e, loop_now_ms(q->loop));
 }
 
 size_t queue_depth(const struct queue *q)
@@ -237,32 +123,20 @@ size_t queue_depth(const struct queue *q)
 
 /* Sending. */
 
-static void set_gate(struct queue *q, enum gate gate, uint64_t retry_ms)
-{
-	if (q->gate == GATE_HELD && gate == GATE_WAITING)
-		return;
-	q->gate = gate;
-	if (gate == GATE_WAITING)
-		loop_timer_set(q->gate_timer, retry_ms);
-	else
-		loop_timer_cancel(q->gate_timer);
-}
-
 static void on_ready(void *arg)
 {
 	struct queue *q = arg;
 
-	set_gate(q, GATE_OPEN, 0);
-	pump_later(q);
+	gate_ready(&q->gate);
 }
 
 static void on_done(void *arg, uint64_t id, const struct push_result *result);
 
 /* send gives one row to the transport. Results: 0; ERR_UNAVAILABLE. */
-static int send(struct entry *e, const struct store_registration *reg,
+static int send(struct queue *q, struct entry *e,
+                const struct store_registration *reg,
                 const struct store_pending *row)
 {
-	struct queue *q = e->queue;
 	const struct push_job job = {
 		.registration_id = e->id,
 		.account_id = reg->account_id,
@@ -277,13 +151,32 @@ static int send(struct entry *e, const struct store_registration *reg,
 
 	if (rc != ERR_OK)
 		return ERR_UNAVAILABLE;
-	leave(e);
-	e->state = ENTRY_IN_FLIGHT;
-	e->due_ms = NEVER_MS;
+	schedule_fly(e);
 	e->sent_generation = row->generation;
 	e->sent_count = row->mailbox_count;
+	e->sent_ms = loop_wall_ms(q->loop);
 	e->fresh_event_ms = 0;
+	gate_sent(&q->gate);
 	return ERR_OK;
+}
+
+/* try sends what is ready, unless it is not the time for that device. */
+static void try(struct queue *q, struct entry *e)
+{
+	const struct store_registration *reg =
+		ledger_registration(q->ledger, e->id);
+	const struct store_pending *row = ledger_pending(q->ledger, e->id);
+	uint64_t until;
+
+	if (reg == NULL || row == NULL) {
+		schedule_remove(&e); /* unregistered meanwhile */
+		return;
+	}
+	until = pace_until(&q->pace, reg->device_token, loop_now_ms(q->loop));
+	if (until != 0)
+		schedule_set(e, until);
+	else if (send(q, e, reg, row) != ERR_OK)
+		gate_wait(&q->gate, STUCK_MS);
 }
 
 static void on_pump(void *arg)
@@ -293,38 +186,30 @@ static void on_pump(void *arg)
 	int left = SENDS_PER_TURN;
 
 	q->pumping = false;
-	while (q->transport != NULL && q->gate == GATE_OPEN &&
-	       (e = TAILQ_FIRST(&q->ready)) != NULL) {
-		const struct store_registration *reg =
-			ledger_registration(q->ledger, e->id);
-		const struct store_pending *row =
-			ledger_pending(q->ledger, e->id);
-
+	while (q->transport != NULL && gate_is_open(&q->gate) &&
+	       (e = schedule_next(&q->schedule)) != NULL) {
 		if (left-- == 0) {
 			pump_later(q); /* others have work to do too */
 			return;
 		}
-		if (reg == NULL || row == NULL)
-			free_entry(e); /* unregistered meanwhile */
-		else if (send(e, reg, row) != ERR_OK)
-			set_gate(q, GATE_WAITING, STUCK_MS);
+		try(q, e);
 	}
 }
 
-/* Verdicts. */
+/* What an answer means for the row. */
 
 /*
  * settle: the push that was in flight needs no other. The row goes, unless
  * something came since: then that is left.
  */
-static void settle(struct entry *e, const struct store_pending *row)
+static void settle(struct queue *q, struct entry *e,
+                   const struct store_pending *row)
 {
-	struct queue *q = e->queue;
 	struct owed o;
 
 	if (row->generation == e->sent_generation) {
 		ledger_pending_remove(q->ledger, e->id);
-		free_entry(e);
+		schedule_remove(&e);
 		return;
 	}
 	owed_init(&o, q->ledger, e->id, 0);
@@ -335,98 +220,234 @@ static void settle(struct entry *e, const struct store_pending *row)
 	e->not_before_ms = 0;
 	if (e->fresh_event_ms != 0)
 		o.row.event_ms = e->fresh_event_ms;
-	schedule(e, e->due_ms);
+	schedule_set(e, e->due_ms);
 	o.row.attempts = 0;
-	o.row.due_ms = wall_due(e);
+	o.row.due_ms = wall_due(q, e);
 	owed_put(&o, q->ledger);
 }
 
 /* postpone: answered, "not now". */
-static void postpone(struct entry *e, uint64_t delay_ms)
+static void postpone(struct queue *q, struct entry *e, uint64_t delay_ms)
 {
-	struct queue *q = e->queue;
 	struct owed o;
 
 	owed_init(&o, q->ledger, e->id, 0);
 	e->sent_count = 0;
 	e->not_before_ms = loop_now_ms(q->loop) + delay_ms;
-	schedule(e, e->not_before_ms);
+	schedule_set(e, e->not_before_ms);
 	o.row.attempts++;
-	o.row.due_ms = wall_due(e);
+	o.row.due_ms = wall_due(q, e);
 	owed_put(&o, q->ledger);
 }
 
-/* give_back: the row is as if it had not been sent. */
-static void give_back(struct entry *e)
+/*
+ * give_back: the row is as if it had not been sent. It goes before others,
+ * but once only: a push that is never answered would keep them waiting.
+ */
+static void give_back(struct queue *q, struct entry *e)
 {
+	uint64_t delay_ms = AGAIN_MS;
+
 	e->sent_count = 0;
-	e->due_ms = loop_now_ms(e->queue->loop);
-	be_ready(e, true);
-}
-
-/* unregister: the device is gone since |gone_ms|, unless it was seen later
- * (then the answer is about a time before that). */
-static void unregister(struct entry *e, const struct store_registration *reg,
-                       const struct store_pending *row, int64_t gone_ms)
-{
-	struct queue *q = e->queue;
-
-	if (reg->last_seen_ms > gone_ms) {
-		settle(e, row);
+	if (e->unanswered++ == 0) {
+		schedule_first(e);
 		return;
 	}
-	free_entry(e);
-	registry_remove(q->registry, reg->id);
+	for (uint32_t n = 1; n < e->unanswered && delay_ms < AGAIN_MAX_MS; n++)
+		delay_ms *= 2;
+	if (delay_ms > AGAIN_MAX_MS)
+		delay_ms = AGAIN_MAX_MS;
+	e->not_before_ms = loop_now_ms(q->loop) + delay_ms;
+	schedule_set(e, e->not_before_ms);
 }
 
-static void judge(struct entry *e, const struct store_registration *reg,
+/* hold_back: it was refused for what is nobody's fault but ours, and goes
+ * after the others, should it be its fault all the same. */
+static void hold_back(struct entry *e)
+{
+	e->sent_count = 0;
+	schedule_set(e, 0);
+}
+
+/* cease: nothing is owed to a device that can not be rung. */
+static void cease(struct queue *q, struct entry *e)
+{
+	ledger_pending_remove(q->ledger, e->id);
+	schedule_remove(&e);
+}
+
+/* forget ends the registration. */
+static void forget(struct queue *q, struct entry *e)
+{
+	uint64_t id = e->id;
+
+	schedule_remove(&e);
+	registry_remove(q->registry, id);
+}
+
+/* say_doubt says, once, that suspicions are not believed. */
+static void say_doubt(struct queue *q, const struct push_result *result)
+{
+	if (q->doubted)
+		return;
+	q->doubted = true;
+	log_error(&q->log,
+	          "tokens are refused status=%d reason=%s refused=%zu "
+	          "accepted=%zu: no device is removed for it; is this the "
+	          "environment, production or development, of the credential?",
+	          result->status, result->reason, q->poll.suspect,
+	          q->poll.good);
+}
+
+/*
+ * suspect: APNs does not know the token. Returns whether the answer is to be
+ * noted: the first one, from which the time counts.
+ */
+static bool suspect(struct queue *q, struct entry *e,
+                    const struct store_registration *reg,
+                    const struct store_pending *row,
+                    const struct push_result *result)
+{
+	bool first = standing_of(reg) != STANDING_SUSPECT;
+	int64_t for_ms = loop_wall_ms(q->loop) - reg->last_push_ms;
+	bool late = !first && for_ms >= STANDING_SUSPECT_MS;
+	bool believed;
+
+	if (first)
+		standing_poll_add(&q->poll, STANDING_SUSPECT);
+	believed = standing_poll_accepts(&q->poll);
+	if (late && believed)
+		forget(q, e);
+	else
+		settle(q, e, row);
+	if (!believed && (late || q->poll.suspect >= DOUBTS))
+		say_doubt(q, result);
+	return first;
+}
+
+/* judge does what the verdict says. Returns whether the answer is to be noted
+ * in the registration. */
+static bool judge(struct queue *q, struct entry *e,
+                  const struct store_registration *reg,
                   const struct store_pending *row,
                   const struct push_result *result)
 {
-	struct queue *q = e->queue;
+	/* It has registered since, maybe for another topic. */
+	bool outdated = reg->last_seen_ms > e->sent_ms;
 
 	switch (result->verdict) {
 	case PUSH_DELIVERED:
 	case PUSH_DROP:
-		settle(e, row);
-		break;
+		settle(q, e, row);
+		return true;
 	case PUSH_LATER:
-		postpone(e, result->delay_ms);
-		break;
+		postpone(q, e, result->delay_ms);
+		if (result->scope == PUSH_SCOPE_DEVICE)
+			pace_slow(&q->pace, reg->device_token, e->not_before_ms,
+			          loop_now_ms(q->loop));
+		return true;
 	case PUSH_UNREGISTER:
-		unregister(e, reg, row, result->gone_ms);
-		break;
+		/* Seen later, it is not gone: the answer is about before. */
+		if (reg->last_seen_ms > result->gone_ms)
+			settle(q, e, row);
+		else
+			forget(q, e);
+		return true;
+	case PUSH_SUSPECT:
+		if (!outdated)
+			return suspect(q, e, reg, row, result);
+		give_back(q, e);
+		return false;
+	case PUSH_STALE:
+		if (outdated)
+			give_back(q, e);
+		else
+			cease(q, e);
+		return !outdated;
 	case PUSH_AGAIN:
-		give_back(e);
-		set_gate(q, GATE_WAITING, AGAIN_MS);
-		break;
+		give_back(q, e);
+		return false;
 	case PUSH_HOLD:
-		give_back(e);
-		set_gate(q, GATE_HELD, 0);
-		break;
+		hold_back(e);
+		return false;
 	}
+	return false;
+}
+
+/* What an answer means for all. */
+
+/* count counts an answer, and lets it vote on what is suspicious. */
+static void count(struct queue *q, const struct push_result *result)
+{
+	char labels[80];
+
+	(void)snprintf(labels, sizeof(labels), "status=\"%d\",reason=\"%s\"",
+	               result->status, result->reason);
+	metric_add_labelled(METRIC_PUSHES, labels, 1);
+	if (result->verdict != PUSH_SUSPECT)
+		standing_poll_add(&q->poll, result->verdict == PUSH_DELIVERED
+		                                    ? STANDING_GOOD
+		                                    : STANDING_UNKNOWN);
+	if (q->doubted && standing_poll_accepts(&q->poll))
+		q->doubted = false;
+}
+
+/* hold stops all pushes for a while, and says so when it begins. */
+static void hold(struct queue *q, const struct push_result *result)
+{
+	unsigned long long seconds = result->delay_ms / 1000;
+
+	if (!gate_hold(&q->gate, result->delay_ms))
+		return;
+	if (result->verdict == PUSH_HOLD)
+		log_error(&q->log,
+		          "pushes held status=%d reason=%s: the credential is "
+		          "refused; one is tried in %llu s, or after a reload",
+		          result->status, result->reason, seconds);
+	else
+		log_warn(&q->log,
+		         "pushes held status=%d reason=%s: one is tried in "
+		         "%llu s",
+		         result->status, result->reason, seconds);
+}
+
+/* tell_gate does what an answer means for the pushes to come. */
+static void tell_gate(struct queue *q, const struct push_result *result)
+{
+	if (result->verdict == PUSH_AGAIN)
+		gate_wait(&q->gate, AGAIN_MS);
+	else if (result->verdict == PUSH_HOLD ||
+	         (result->verdict == PUSH_LATER &&
+	          result->scope == PUSH_SCOPE_ALL))
+		hold(q, result);
+	else if (gate_answered(&q->gate))
+		log_info(&q->log, "pushes go on");
 }
 
 static void on_done(void *arg, uint64_t id, const struct push_result *result)
 {
 	struct queue *q = arg;
-	struct entry *e = find_entry(q, id);
+	struct entry *e = schedule_find(&q->schedule, id);
 	const struct store_registration *reg;
 	const struct store_pending *row;
 
 	assert(e != NULL && e->state == ENTRY_IN_FLIGHT);
-	if (result->status != 0)
-		registry_pushed(q->registry, id, result->status,
-		                result->reason);
+	tell_gate(q, result);
+	if (result->status != 0) {
+		count(q, result);
+		e->unanswered = 0;
+	}
 	reg = ledger_registration(q->ledger, id);
 	row = ledger_pending(q->ledger, id);
 	if (reg == NULL || row == NULL) {
-		free_entry(e); /* unregistered meanwhile */
+		schedule_remove(&e); /* unregistered meanwhile */
 		return;
 	}
 	log_debug(&q->log, "push answered status=%d reason=%s attempts=%u",
 	          result->status, result->reason, row->attempts);
-	judge(e, reg, row, result);
+	if (judge(q, e, reg, row, result) && result->status != 0)
+		registry_pushed(q->registry, id, result->status,
+		                result->reason);
 	ledger_flush(q->ledger, NULL, NULL);
 	pump_later(q);
 }
@@ -468,7 +489,7 @@ static struct store_pending *collect(const struct queue *q)
 static void adopt(struct queue *q, const struct store_pending *row)
 {
 	int64_t delay = row->due_ms - loop_wall_ms(q->loop);
-	struct entry *e = find_entry(q, row->registration_id);
+	struct entry *e = schedule_find(&q->schedule, row->registration_id);
 	uint64_t due;
 
 	if (delay < 0)
@@ -477,11 +498,11 @@ static void adopt(struct queue *q, const struct store_pending *row)
 		delay = DELAY_MAX_MS;
 	due = loop_now_ms(q->loop) + (uint64_t)delay;
 	if (e == NULL) {
-		e = new_entry(q, row->registration_id);
+		e = schedule_add(&q->schedule, row->registration_id);
 		if (row->attempts > 0)
 			e->not_before_ms = due;
 	}
-	advance(e, due);
+	schedule_advance(e, due);
 }
 
 static void on_loaded(void *arg)
@@ -496,10 +517,22 @@ static void on_loaded(void *arg)
 	free(rows);
 }
 
-/* on_gate is the timer: one try without a call. */
-static void on_gate(void *arg)
+/* Life. */
+
+/* use takes a transport into use, if there is one. */
+static void use(struct queue *q, struct push_transport *transport)
 {
-	on_ready(arg);
+	q->transport = transport;
+	if (transport != NULL)
+		transport->ops->on_ready(transport, on_ready, q);
+}
+
+void queue_mend(struct queue *q, struct push_transport *transport)
+{
+	if (transport != q->transport)
+		use(q, transport);
+	gate_mend(&q->gate);
+	pump_later(q);
 }
 
 struct queue *queue_new(struct loop *loop, struct ledger *ledger,
@@ -512,11 +545,9 @@ struct queue *queue_new(struct loop *loop, struct ledger *ledger,
 	q->loop = loop;
 	q->ledger = ledger;
 	q->registry = registry;
-	q->transport = transport;
-	q->gate_timer = loop_timer_new(loop, on_gate, q);
-	TAILQ_INIT(&q->ready);
-	if (transport != NULL)
-		transport->ops->on_ready(transport, on_ready, q);
+	gate_init(&q->gate, loop, pump_later, q);
+	schedule_init(&q->schedule, loop, pump_later, q);
+	use(q, transport);
 	ledger_on_loaded(ledger, on_loaded, q);
 	return q;
 }
@@ -524,15 +555,13 @@ struct queue *queue_new(struct loop *loop, struct ledger *ledger,
 void queue_free(struct queue **queue)
 {
 	struct queue *q = *queue;
-	struct entry *e;
-	struct entry *next;
 
 	if (q == NULL)
 		return;
 	loop_defer_cancel(q->loop, on_pump, q);
-	loop_timer_free(&q->gate_timer);
-	HASH_ITER(hh, q->entries, e, next)
-		free_entry(e);
+	schedule_done(&q->schedule);
+	gate_done(&q->gate);
+	pace_done(&q->pace);
 	free(q);
 	*queue = NULL;
 }

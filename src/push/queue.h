@@ -18,8 +18,8 @@
 
 struct queue;
 
-/* |transport| may be NULL: no credential, rows wait. To be made in the turn of
- * |ledger|; rows of the store follow when they are read. */
+/* |transport| may be NULL: no credential, rows wait for queue_mend. To be made
+ * in the turn of |ledger|; rows of the store follow when they are read. */
 struct queue *queue_new(struct loop *loop, struct ledger *ledger,
                         struct registry *registry,
                         struct push_transport *transport);
@@ -36,6 +36,10 @@ void queue_owe(struct queue *q, uint64_t registration_id, struct str mailbox,
 
 /* queue_hasten makes what is owed to a registration, if anything, due now. */
 void queue_hasten(struct queue *q, uint64_t registration_id);
+
+/* queue_mend: |transport|, the one there is or a first one, has a credential
+ * that was not tried yet; if pushes are held for the old one, one goes now. */
+void queue_mend(struct queue *q, struct push_transport *transport);
 
 /* queue_depth: rows that wait or are in flight. */
 size_t queue_depth(const struct queue *q);

@@ -30,17 +30,29 @@ enum push_verdict {
 	PUSH_LATER,      /* answered "not now": due after |delay_ms| */
 	PUSH_UNREGISTER, /* gone since |gone_ms|: remove the registration if it
 	                    was last seen at or before that time */
+	PUSH_SUSPECT,    /* no such device, it is said: see push/standing.h */
+	PUSH_STALE,      /* the device does not take this topic: nothing is sent
+	                    until it registers again */
 	PUSH_HOLD,       /* credential refused: nothing is sent until it is
-	                    mended; the row stays due */
+	                    mended, but one to try after each |delay_ms|; the
+	                    row stays due */
 	PUSH_DROP        /* this push can never succeed: the row is settled */
+};
+
+/* Whom "not now" is for. */
+enum push_scope {
+	PUSH_SCOPE_ROW,    /* this registration */
+	PUSH_SCOPE_DEVICE, /* all with this device token */
+	PUSH_SCOPE_ALL     /* everyone */
 };
 
 struct push_result {
 	enum push_verdict verdict;
-	int status;         /* HTTP status, 0 if not answered */
-	const char *reason; /* of Apple's table, "other", or "" ; static */
-	uint64_t delay_ms;  /* LATER */
-	int64_t gone_ms;    /* UNREGISTER */
+	enum push_scope scope; /* LATER */
+	int status;            /* HTTP status, 0 if not answered */
+	const char *reason;    /* of Apple's table, "other", or "" ; static */
+	uint64_t delay_ms;     /* LATER, HOLD */
+	int64_t gone_ms;       /* UNREGISTER */
 };
 
 typedef void push_done_fn(void *arg, uint64_t registration_id,

@@ -30,6 +30,8 @@ static void check(const struct push_result *result)
 	case PUSH_AGAIN: /* only without an answer */
 		assert(0);
 		break;
+	case PUSH_SUSPECT:
+	case PUSH_STALE:
 	case PUSH_HOLD:
 	case PUSH_DROP:
 		break;

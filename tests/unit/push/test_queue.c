@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/metric.h"
 #include "push/testpush.h"
 #include "unit/unit.h"
 
@@ -124,10 +125,15 @@ static void hastened_row_goes_at_once(void **state)
 	queue_hasten(p->queue, id);
 	queue_hasten(p->queue, idle); /* is owed nothing */
 	testpush_sees(p, "t1 INBOX v2 try=0\n");
-	/* Not once more for what is in flight already. */
+	/* Not once more for what is in flight already, nor what comes then. */
 	queue_hasten(p->queue, id);
+	owe(p, id, "Sent", 5000);
 	testpush_delivered(p, id);
+	fake_clock_advance(p->loop, 4999);
 	testpush_sees(p, "");
+	fake_clock_advance(p->loop, 1);
+	testpush_sees(p, "t1 Sent v2 try=0\n");
+	testpush_delivered(p, id);
 	assert_int_equal(queue_depth(p->queue), 0);
 }
 
@@ -396,30 +402,404 @@ static void unregister_spares_who_came_back_since(void **state)
 	assert_non_null(ledger_registration(p->ledger, id));
 }
 
-static void hold_stops_everything_until_it_is_mended(void **state)
+static void hold(struct testpush *p, uint64_t id)
+{
+	answer(p, id, PUSH_HOLD, 403, 300000);
+}
+
+static void hold_keeps_every_row_and_spends_no_attempt(void **state)
 {
 	struct testpush *p = *state;
 	uint64_t first = phone(p, "t1");
 	uint64_t second = phone(p, "t2");
-	uint64_t third = phone(p, "t3");
 
 	owe(p, first, "INBOX", 0);
 	owe(p, second, "INBOX", 0);
 	testpush_sees(p, "t1 INBOX v2 try=0\nt2 INBOX v2 try=0\n");
-	answer(p, first, PUSH_HOLD, 403, 0);
+	hold(p, first);
 	answer(p, second, PUSH_AGAIN, 0, 0); /* waits no second now */
-	owe(p, third, "INBOX", 0);
-	fake_clock_advance(p->loop, 48 * HOUR_MS);
+	owe(p, phone(p, "t3"), "INBOX", 0);
+	testpush_ready(p); /* not what it waits for */
+	fake_clock_advance(p->loop, 299999);
 	testpush_sees(p, "");
 	assert_int_equal(p->apns.asked, 2);
-	assert_int_equal(queue_depth(p->queue), 3);
 	scriptstore_want(&p->disk,
 	                 OWED("t1", "INBOX tries=0") OWED("t2", "INBOX tries=0")
 	                         OWED("t3", "INBOX tries=0") PHONE("t1")
 	                                 PHONE("t2") PHONE("t3"));
+	/* What is wrong with the credential is nothing about a device. */
+	assert_int_equal(ledger_registration(p->ledger, first)->last_status, 0);
+}
+
+static void one_push_tries_after_a_hold(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t first = phone(p, "t1");
+	uint64_t second = phone(p, "t2");
+
+	owe(p, first, "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	p->apns.rc = ERR_UNAVAILABLE;
+	owe(p, second, "INBOX", 0);
+	fake_run(p->loop);
+	p->apns.rc = 0;
+	/* The one whose answer it was goes after the others. */
+	hold(p, first);
+	fake_clock_advance(p->loop, 300000);
+	testpush_sees(p, "t2 INBOX v2 try=0\n");
+	owe(p, phone(p, "t3"), "INBOX", 0);
+	testpush_sees(p, "");
+	hold(p, second);
+	fake_clock_advance(p->loop, 300000);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	/* Nobody answers: it tries again, still alone. */
+	answer(p, first, PUSH_AGAIN, 0, 0);
+	testpush_sees(p, "");
+	fake_clock_advance(p->loop, 1000);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	testpush_delivered(p, first);
+	testpush_sees(p, "t3 INBOX v2 try=0\nt2 INBOX v2 try=0\n");
+}
+
+static void mended_hold_tries_at_once(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t first = phone(p, "t1");
+	uint64_t second = phone(p, "t2");
+
+	owe(p, first, "INBOX", 0);
+	owe(p, second, "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\nt2 INBOX v2 try=0\n");
+	hold(p, first);
+	hold(p, second);
+	queue_mend(p->queue, &p->apns.transport);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	/* It was no better: held again, from now on. */
+	hold(p, first);
+	fake_clock_advance(p->loop, 299999);
+	testpush_sees(p, "");
+	queue_mend(p->queue, &p->apns.transport);
+	testpush_sees(p, "t2 INBOX v2 try=0\n");
+	testpush_delivered(p, second);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	/* With nothing to mend it disturbs nothing. */
+	queue_mend(p->queue, &p->apns.transport);
+	testpush_delivered(p, first);
+	assert_int_equal(queue_depth(p->queue), 0);
+}
+
+static void what_tries_may_find_no_connection(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t first = phone(p, "t1");
+
+	owe(p, first, "INBOX", 0);
+	owe(p, phone(p, "t2"), "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\nt2 INBOX v2 try=0\n");
+	hold(p, first);
+	p->apns.rc = ERR_UNAVAILABLE;
+	fake_clock_advance(p->loop, 300000);
+	assert_int_equal(p->apns.asked, 3);
+	owe(p, phone(p, "t3"), "INBOX", 0);
 	testpush_ready(p);
-	testpush_sees(p, "t2 INBOX v2 try=0\nt1 INBOX v2 try=0\n"
-	                 "t3 INBOX v2 try=0\n");
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+}
+
+static void later_for_all_brakes_everybody(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t first = phone(p, "t1");
+	uint64_t second = phone(p, "t2");
+	const struct push_result later = { .verdict = PUSH_LATER,
+		                           .scope = PUSH_SCOPE_ALL,
+		                           .status = 503,
+		                           .reason = "ServiceUnavailable",
+		                           .delay_ms = 900000 };
+
+	owe(p, first, "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	testpush_answer(p, first, &later);
+	scriptstore_want(&p->disk,
+	                 OWED("t1", "INBOX tries=1") PHONE("t1") PHONE("t2"));
+	owe(p, second, "INBOX", 0);
+	owe(p, phone(p, "t3"), "INBOX", 1000);
+	fake_clock_advance(p->loop, 899999);
+	testpush_sees(p, "");
+	fake_clock_advance(p->loop, 1);
+	testpush_sees(p, "t2 INBOX v2 try=0\n");
+	testpush_delivered(p, second);
+	testpush_sees(p, "t3 INBOX v2 try=0\nt1 INBOX v2 try=1\n");
+}
+
+static void later_for_a_device_holds_its_other_accounts_too(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t mine = testpush_phone(p, "anna", "t1", "INBOX*");
+	uint64_t ours = testpush_phone(p, "bert", "t1", "INBOX*");
+	uint64_t other = testpush_phone(p, "bert", "t2", "INBOX*");
+	const struct push_result later = { .verdict = PUSH_LATER,
+		                           .scope = PUSH_SCOPE_DEVICE,
+		                           .status = 429,
+		                           .reason = "TooManyRequests",
+		                           .delay_ms = 60000 };
+
+	owe(p, mine, "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	testpush_answer(p, mine, &later);
+	fake_clock_advance(p->loop, 10000);
+	owe(p, ours, "INBOX", 0);
+	owe(p, other, "INBOX", 0);
+	testpush_sees(p, "t2 INBOX v2 try=0\n");
+	fake_clock_advance(p->loop, 49999);
+	testpush_sees(p, "");
+	fake_clock_advance(p->loop, 1);
+	testpush_sees(p, "t1 INBOX v2 try=1\nt1 INBOX v2 try=0\n");
+}
+
+static void push_that_nobody_answers_does_not_keep_others_waiting(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t bad = phone(p, "t1");
+	uint64_t good = phone(p, "t2");
+	uint64_t waited_ms = 0;
+
+	owe(p, bad, "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	answer(p, bad, PUSH_AGAIN, 0, 0);
+	fake_clock_advance(p->loop, 1000);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	for (uint64_t want_ms = 2000; waited_ms < 60000;) {
+		answer(p, bad, PUSH_AGAIN, 0, 0);
+		owe(p, good, "INBOX", 0);
+		fake_clock_advance(p->loop, 1000);
+		testpush_sees(p, "t2 INBOX v2 try=0\n");
+		testpush_delivered(p, good);
+		waited_ms = want_ms < 60000 ? want_ms : 60000;
+		fake_clock_advance(p->loop, waited_ms - 1001);
+		testpush_sees(p, "");
+		fake_clock_advance(p->loop, 1);
+		testpush_sees(p, "t1 INBOX v2 try=0\n");
+		want_ms *= 2;
+	}
+	/* An answer ends it. */
+	answer(p, bad, PUSH_LATER, 500, 1000);
+	fake_clock_advance(p->loop, 1000);
+	testpush_sees(p, "t1 INBOX v2 try=1\n");
+	answer(p, bad, PUSH_AGAIN, 0, 0);
+	fake_clock_advance(p->loop, 1000);
+	testpush_sees(p, "t1 INBOX v2 try=1\n");
+}
+
+/* Tokens that are doubted. */
+
+static void doubt(struct testpush *p, uint64_t id)
+{
+	const struct push_result result = { .verdict = PUSH_SUSPECT,
+		                            .status = 400,
+		                            .reason = "BadDeviceToken" };
+
+	owe(p, id, "INBOX", 0);
+	fake_run(p->loop);
+	testpush_answer(p, id, &result);
+}
+
+static void deliver(struct testpush *p, uint64_t id)
+{
+	owe(p, id, "INBOX", 0);
+	fake_run(p->loop);
+	testpush_delivered(p, id);
+}
+
+static bool is_kept(const struct testpush *p, uint64_t id)
+{
+	return ledger_registration(p->ledger, id) != NULL;
+}
+
+static void unknown_token_goes_the_second_time_an_hour_later(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t id = phone(p, "t1");
+	uint64_t good = phone(p, "t2");
+
+	deliver(p, good);
+	doubt(p, id);
+	assert_int_equal(queue_depth(p->queue), 0); /* settled */
+	fake_clock_advance(p->loop, HOUR_MS / 2);
+	doubt(p, id);
+	fake_clock_advance(p->loop, HOUR_MS / 2 - 1);
+	doubt(p, id);
+	assert_true(is_kept(p, id));
+	/* Since the first time, over a restart as well. */
+	testpush_restart(p);
+	deliver(p, good);
+	fake_clock_advance(p->loop, 1);
+	doubt(p, id);
+	assert_false(is_kept(p, id));
+	scriptstore_want(&p->disk, PHONE("t2"));
+}
+
+static void success_or_registration_between_clears_the_token(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t id = phone(p, "t1");
+
+	deliver(p, phone(p, "t2"));
+	doubt(p, id);
+	deliver(p, id);
+	fake_clock_advance(p->loop, 2 * HOUR_MS);
+	doubt(p, id);
+	assert_true(is_kept(p, id));
+	fake_clock_advance(p->loop, 1);
+	assert_true(phone(p, "t1") == id);
+	fake_clock_advance(p->loop, 2 * HOUR_MS);
+	doubt(p, id);
+	assert_true(is_kept(p, id));
+	fake_clock_advance(p->loop, HOUR_MS);
+	doubt(p, id);
+	assert_false(is_kept(p, id));
+}
+
+/* The wrong environment: a family would lose all its phones. */
+static void no_device_goes_while_none_is_accepted(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t ids[3] = { phone(p, "t1"), phone(p, "t2"), phone(p, "t3") };
+
+	for (int round = 0; round < 50; round++) {
+		for (size_t i = 0; i < 3; i++)
+			doubt(p, ids[i]);
+		fake_clock_advance(p->loop, HOUR_MS);
+	}
+	for (size_t i = 0; i < 3; i++)
+		assert_true(is_kept(p, ids[i]));
+	/* One is: then those that are not are believed to be gone. */
+	deliver(p, ids[0]);
+	doubt(p, ids[1]);
+	assert_true(is_kept(p, ids[0]));
+	assert_false(is_kept(p, ids[1]));
+}
+
+static void no_device_goes_while_a_twentieth_is_doubted(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t good;
+	uint64_t ids[11];
+
+	p->registry_opts.devices_per_user = 100;
+	testpush_restart(p);
+	good = phone(p, "good");
+	for (size_t i = 0; i < 11; i++) {
+		char token[8];
+
+		(void)snprintf(token, sizeof(token), "%zu", i);
+		ids[i] = phone(p, token);
+		doubt(p, ids[i]);
+	}
+	for (size_t i = 0; i < 189; i++)
+		deliver(p, good);
+	fake_clock_advance(p->loop, 2 * HOUR_MS);
+	doubt(p, ids[0]); /* 11 of 200 */
+	assert_true(is_kept(p, ids[0]));
+	/* 410 is something else. */
+	owe(p, ids[1], "INBOX", 0);
+	fake_run(p->loop);
+	unregister(p, ids[1], loop_wall_ms(p->loop));
+	assert_false(is_kept(p, ids[1]));
+	doubt(p, ids[0]); /* 10 of 200, since 410 was one more answer */
+	assert_false(is_kept(p, ids[0]));
+}
+
+static void busy_device_does_not_outvote_others(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t id = phone(p, "t1");
+	uint64_t good = phone(p, "t2");
+
+	for (int i = 0; i < 200; i++)
+		doubt(p, id);
+	deliver(p, good);
+	fake_clock_advance(p->loop, HOUR_MS);
+	doubt(p, id);
+	assert_false(is_kept(p, id));
+}
+
+static void stale(struct testpush *p, uint64_t id)
+{
+	const struct push_result result = { .verdict = PUSH_STALE,
+		                            .status = 400,
+		                            .reason =
+		                                    "DeviceTokenNotForTopic" };
+
+	testpush_answer(p, id, &result);
+}
+
+static void stale_topic_is_not_used_until_it_registers_again(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t id = phone(p, "t1");
+
+	owe(p, id, "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	owe(p, id, "Sent", 0); /* while in flight */
+	stale(p, id);
+	scriptstore_want(&p->disk, PHONE("t1"));
+	for (int i = 0; i < 3; i++) {
+		fake_clock_advance(p->loop, HOUR_MS);
+		owe(p, id, "INBOX", 0);
+		testpush_sees(p, "");
+		testpush_restart(p);
+	}
+	assert_int_equal(queue_depth(p->queue), 0);
+	assert_true(phone(p, "t1") == id);
+	owe(p, id, "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+}
+
+static void answer_about_the_registration_before_is_none(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t id = phone(p, "t1");
+	const struct push_result bad = { .verdict = PUSH_SUSPECT,
+		                         .status = 400,
+		                         .reason = "BadDeviceToken" };
+
+	owe(p, id, "INBOX", 0);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	fake_clock_advance(p->loop, 100);
+	assert_true(phone(p, "t1") == id);
+	stale(p, id);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	fake_clock_advance(p->loop, 100);
+	assert_true(phone(p, "t1") == id);
+	testpush_answer(p, id, &bad);
+	assert_int_equal(ledger_registration(p->ledger, id)->last_status, 0);
+	fake_clock_advance(p->loop, 1000);
+	assert_int_equal(queue_depth(p->queue), 1);
+}
+
+/* Counting. */
+
+static void every_answer_is_counted_by_status_and_reason(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t id = phone(p, "t1");
+	int64_t before = metric_get(METRIC_PUSHES);
+
+	owe(p, id, "INBOX", 0);
+	assert_int_equal(metric_get(METRIC_QUEUE_DEPTH), 1);
+	fake_run(p->loop);
+	answer(p, id, PUSH_AGAIN, 0, 0);
+	fake_clock_advance(p->loop, 1000);
+	assert_int_equal(metric_get(METRIC_PUSHES), before);
+	answer(p, id, PUSH_LATER, 500, 1000);
+	assert_int_equal(metric_get(METRIC_PUSHES), before + 1);
+	fake_clock_advance(p->loop, 1000);
+	hold(p, id);
+	queue_mend(p->queue, &p->apns.transport);
+	fake_run(p->loop);
+	testpush_delivered(p, id);
+	assert_int_equal(metric_get(METRIC_PUSHES), before + 3);
+	assert_int_equal(metric_get(METRIC_QUEUE_DEPTH), 0);
 }
 
 /* The transport. */
@@ -454,6 +834,23 @@ static void transport_that_never_calls_is_asked_once_a_minute(void **state)
 	p->apns.rc = 0;
 	fake_clock_advance(p->loop, 60000);
 	testpush_sees(p, "t1 INBOX v2 try=0\n");
+}
+
+static void first_transport_may_come_later(void **state)
+{
+	struct testpush *p = *state;
+
+	p->no_transport = true;
+	testpush_restart(p);
+	owe(p, phone(p, "t1"), "INBOX", 0);
+	testpush_sees(p, "");
+	queue_mend(p->queue, &p->apns.transport);
+	testpush_sees(p, "t1 INBOX v2 try=0\n");
+	p->apns.rc = ERR_UNAVAILABLE;
+	owe(p, phone(p, "t2"), "INBOX", 0);
+	fake_run(p->loop);
+	testpush_ready(p); /* it knows whom to call */
+	testpush_sees(p, "t2 INBOX v2 try=0\n");
 }
 
 static void without_a_transport_rows_wait_on_disk(void **state)
@@ -541,11 +938,13 @@ static void stored_rows_go_in_the_order_they_are_due(void **state)
 
 	owe(p, phone(p, "t1"), "INBOX", 3000);
 	owe(p, phone(p, "t2"), "INBOX", 1000);
+	owe(p, phone(p, "t4"), "INBOX", 2000);
 	owe(p, phone(p, "t3"), "INBOX", 9000);
 	testpush_stop(p);
 	fake_clock_advance(p->loop, 5000);
 	testpush_start(p);
-	testpush_sees(p, "t2 INBOX v2 try=0\nt1 INBOX v2 try=0\n");
+	testpush_sees(p, "t2 INBOX v2 try=0\nt4 INBOX v2 try=0\n"
+	                 "t1 INBOX v2 try=0\n");
 	fake_clock_advance(p->loop, 3999);
 	testpush_sees(p, "");
 	fake_clock_advance(p->loop, 1);
@@ -620,9 +1019,24 @@ int main(void)
 		TEST(later_backs_off_this_registration_alone),
 		TEST(unregister_removes_who_was_last_seen_before),
 		TEST(unregister_spares_who_came_back_since),
-		TEST(hold_stops_everything_until_it_is_mended),
+		TEST(hold_keeps_every_row_and_spends_no_attempt),
+		TEST(one_push_tries_after_a_hold),
+		TEST(mended_hold_tries_at_once),
+		TEST(what_tries_may_find_no_connection),
+		TEST(later_for_all_brakes_everybody),
+		TEST(later_for_a_device_holds_its_other_accounts_too),
+		TEST(push_that_nobody_answers_does_not_keep_others_waiting),
+		TEST(unknown_token_goes_the_second_time_an_hour_later),
+		TEST(success_or_registration_between_clears_the_token),
+		TEST(no_device_goes_while_none_is_accepted),
+		TEST(no_device_goes_while_a_twentieth_is_doubted),
+		TEST(busy_device_does_not_outvote_others),
+		TEST(stale_topic_is_not_used_until_it_registers_again),
+		TEST(answer_about_the_registration_before_is_none),
+		TEST(every_answer_is_counted_by_status_and_reason),
 		TEST(unavailable_transport_is_not_asked_again_before_ready),
 		TEST(transport_that_never_calls_is_asked_once_a_minute),
+		TEST(first_transport_may_come_later),
 		TEST(without_a_transport_rows_wait_on_disk),
 		TEST(row_goes_with_its_registration),
 		TEST(registration_made_again_while_in_flight_is_another),

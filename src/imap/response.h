@@ -76,6 +76,23 @@ int imap_response_status_data(const struct imap_response *r, struct buf *name,
                               struct imap_status_data *data_r)
 	__attribute__((warn_unused_result));
 
+/* What a mailbox is used for, as far as it matters (RFC 6154 section 2). */
+enum imap_use {
+	IMAP_USE_DRAFTS = 1,
+	IMAP_USE_JUNK = 2,
+	IMAP_USE_SENT = 4,
+	IMAP_USE_TRASH = 8
+};
+
+/*
+ * imap_response_list_data reads `* LIST (...) "/" mailbox`. The mailbox name,
+ * as sent with quoting resolved, is appended to |name|; |*uses_r| are its uses.
+ * Results: 0; ERR_PARSE; ERR_LIMIT for the name.
+ */
+int imap_response_list_data(const struct imap_response *r, struct buf *name,
+                            unsigned *uses_r)
+	__attribute__((warn_unused_result));
+
 /* What of `* n FETCH (...)` matters: UID and FLAGS. */
 struct imap_fetch_data {
 	bool has_uid;

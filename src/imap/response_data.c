@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * response_data - the two kinds of data that decide what a watcher does:
- * STATUS (RFC 9051 section 7.3.4) and FETCH (section 7.5.2), with MODSEQ of
- * RFC 7162. What is not wanted is skipped, whatever its shape.
+ * response_data - the kinds of data that decide what a watcher does: STATUS
+ * (RFC 9051 section 7.3.4), LIST (section 7.3.1) with the uses of RFC 6154,
+ * and FETCH (section 7.5.2) with MODSEQ of RFC 7162. What is not wanted is
+ * skipped, whatever its shape.
  */
 #include "base/err.h"
 #include "imap/response.h"
@@ -34,6 +35,17 @@ static int take_type(struct str *in, enum imap_token_type type)
 		return ERR_PARSE;
 	*in = rest;
 	return ERR_OK;
+}
+
+/* take_word takes an atom of a parenthesised list that was opened. Results: 0;
+ * ERR_NOT_FOUND, the ")" was taken instead; ERR_PARSE. */
+static int take_word(struct str *in, struct imap_token *word_r)
+{
+	if (imap_token_next(in, word_r) != ERR_OK)
+		return ERR_PARSE;
+	if (word_r->type == IMAP_TOKEN_CLOSE)
+		return ERR_NOT_FOUND;
+	return word_r->type == IMAP_TOKEN_ATOM ? ERR_OK : ERR_PARSE;
 }
 
 /* Nesting of values that nobody here wants. */
@@ -82,16 +94,13 @@ static int take_status_item(struct str *in, const struct imap_token *name,
 static int take_status_items(struct str *in, struct imap_status_data *data)
 {
 	struct imap_token token;
+	int rc;
 
-	for (;;) {
-		if (imap_token_next(in, &token) != ERR_OK)
-			return ERR_PARSE;
-		if (token.type == IMAP_TOKEN_CLOSE)
-			return ERR_OK;
-		if (token.type != IMAP_TOKEN_ATOM ||
-		    take_status_item(in, &token, data) != ERR_OK)
+	while ((rc = take_word(in, &token)) == ERR_OK) {
+		if (take_status_item(in, &token, data) != ERR_OK)
 			return ERR_PARSE;
 	}
+	return rc == ERR_NOT_FOUND ? ERR_OK : ERR_PARSE;
 }
 
 int imap_response_status_data(const struct imap_response *r, struct buf *name,
@@ -115,25 +124,71 @@ int imap_response_status_data(const struct imap_response *r, struct buf *name,
 	return rc;
 }
 
+/* take_uses reads the attributes of a mailbox up to the ")". */
+static int take_uses(struct str *in, unsigned *uses)
+{
+	static const struct {
+		const char *word;
+		enum imap_use use;
+	} rows[] = {
+		{ "\\Drafts", IMAP_USE_DRAFTS },
+		{ "\\Junk", IMAP_USE_JUNK },
+		{ "\\Sent", IMAP_USE_SENT },
+		{ "\\Trash", IMAP_USE_TRASH },
+	};
+	struct imap_token token;
+	int rc;
+
+	while ((rc = take_word(in, &token)) == ERR_OK) {
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+			if (imap_token_is(&token, str_of(rows[i].word)))
+				*uses |= rows[i].use;
+	}
+	return rc == ERR_NOT_FOUND ? ERR_OK : ERR_PARSE;
+}
+
+/*
+ *   mailbox-list = "(" [mbx-list-flags] ")" SP
+ *                  (DQUOTE QUOTED-CHAR DQUOTE / nil) SP mailbox
+ *                  [SP mbox-list-extended]
+ */
+int imap_response_list_data(const struct imap_response *r, struct buf *name,
+                            unsigned *uses_r)
+{
+	struct imap_token separator;
+	struct imap_token mailbox;
+	struct str in = r->rest;
+	unsigned uses = 0;
+	int rc;
+
+	if (!imap_response_is(r, STR("LIST")) || r->has_number ||
+	    take_type(&in, IMAP_TOKEN_OPEN) != ERR_OK ||
+	    take_uses(&in, &uses) != ERR_OK ||
+	    imap_token_next(&in, &separator) != ERR_OK ||
+	    imap_token_next(&in, &mailbox) != ERR_OK)
+		return ERR_PARSE;
+	rc = imap_token_value(&mailbox, name);
+	if (rc == ERR_OK)
+		*uses_r = uses;
+	return rc;
+}
+
 /* take_flags reads `(\Seen \Deleted ...)`. */
 static int take_flags(struct str *in, struct imap_fetch_data *data)
 {
 	struct imap_token token;
+	int rc;
 
 	if (take_type(in, IMAP_TOKEN_OPEN) != ERR_OK)
 		return ERR_PARSE;
-	for (;;) {
-		if (imap_token_next(in, &token) != ERR_OK)
-			return ERR_PARSE;
-		if (token.type == IMAP_TOKEN_CLOSE)
-			break;
-		if (token.type != IMAP_TOKEN_ATOM)
-			return ERR_PARSE;
+	while ((rc = take_word(in, &token)) == ERR_OK) {
 		if (imap_token_is(&token, STR("\\Seen")))
 			data->seen = true;
 		if (imap_token_is(&token, STR("\\Deleted")))
 			data->deleted = true;
 	}
+	if (rc != ERR_NOT_FOUND)
+		return ERR_PARSE;
 	data->has_flags = true;
 	return ERR_OK;
 }
@@ -199,20 +254,16 @@ int imap_response_fetch_data(const struct imap_response *r,
 	struct imap_fetch_data data = { .has_uid = false };
 	struct imap_token token;
 	struct str in = r->rest;
+	int rc;
 
 	if (!imap_response_is(r, STR("FETCH")) || !r->has_number ||
 	    take_type(&in, IMAP_TOKEN_OPEN) != ERR_OK)
 		return ERR_PARSE;
-	for (;;) {
-		if (imap_token_next(&in, &token) != ERR_OK)
-			return ERR_PARSE;
-		if (token.type == IMAP_TOKEN_CLOSE)
-			break;
-		if (token.type != IMAP_TOKEN_ATOM ||
-		    take_fetch_item(&in, &token, &data) != ERR_OK)
+	while ((rc = take_word(&in, &token)) == ERR_OK) {
+		if (take_fetch_item(&in, &token, &data) != ERR_OK)
 			return ERR_PARSE;
 	}
-	if (take_type(&in, IMAP_TOKEN_END) != ERR_OK)
+	if (rc != ERR_NOT_FOUND || take_type(&in, IMAP_TOKEN_END) != ERR_OK)
 		return ERR_PARSE;
 	*data_r = data;
 	return ERR_OK;

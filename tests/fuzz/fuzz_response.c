@@ -175,6 +175,26 @@ static void check_status_data(const struct imap_response *r)
 	buf_reset(&name);
 }
 
+static void check_list_data(const struct imap_response *r)
+{
+	const unsigned all = IMAP_USE_DRAFTS | IMAP_USE_JUNK | IMAP_USE_SENT |
+	                     IMAP_USE_TRASH;
+	unsigned uses = 1234;
+	struct buf name;
+	int rc;
+
+	buf_init(&name, NAME_MAX_LEN);
+	rc = imap_response_list_data(r, &name, &uses);
+	if (rc == ERR_OK) {
+		assert(imap_response_is(r, STR("List")));
+		assert((uses & ~all) == 0);
+	} else {
+		assert(rc == ERR_PARSE || rc == ERR_LIMIT);
+		assert(uses == 1234 && name.len == 0);
+	}
+	buf_reset(&name);
+}
+
 static void fetch_again(const struct imap_fetch_data *data)
 {
 	struct imap_fetch_data again;
@@ -238,6 +258,7 @@ static void check_response(struct str response)
 	check_parts(response, &r);
 	check_anew(&r);
 	check_status_data(&r);
+	check_list_data(&r);
 	check_fetch_data(&r);
 	check_code(&r);
 }

@@ -206,6 +206,47 @@ static void status_name_above_the_ceiling_is_a_limit(void **state)
 	assert_null(name.data);
 }
 
+/* |name| NULL: does not parse. Dovecot, Cyrus, Courier; with what RFC 5258
+ * adds; and what is none. */
+static const struct {
+	const char *line;
+	const char *name;
+	unsigned uses;
+} lists[] = {
+	{ "* LIST (\\Sent) \"/\" Sent\r\n", "Sent", IMAP_USE_SENT },
+	{ "* LIST (\\HasNoChildren \\Drafts) \"/\" Drafts\r\n", "Drafts",
+	  IMAP_USE_DRAFTS },
+	{ "* LIST (\\Unmarked \\HasChildren) \".\" \"INBOX\"\r\n", "INBOX", 0 },
+	{ "* list (\\TRASH \\junk \\All) NIL {5}\r\na \"b\\ (\"X\" (\"y\"))\r\n",
+	  "a \"b\\", IMAP_USE_TRASH | IMAP_USE_JUNK },
+	{ "* LIST () \"/\" \"\"\r\n", "", 0 },
+	{ "* LIST (\\SentMail Sent) \"/\" x\r\n", "x", 0 },
+	{ "* LIST (\\Sent) \"/\"\r\n", NULL, 0 },
+	{ "* LIST (\\Sent \"/\" x\r\n", NULL, 0 },
+	{ "* LIST \\Sent \"/\" x\r\n", NULL, 0 },
+	{ "* LIST (\\Sent) \"/\" (x)\r\n", NULL, 0 },
+	{ "* 1 LIST () \"/\" x\r\n", NULL, 0 },
+	{ "* LSUB () \"/\" x\r\n", NULL, 0 },
+};
+
+static void list_data_is_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct imap_response r;
+		unsigned uses = 0;
+		struct buf name;
+
+		buf_init(&name, 20);
+		assert_ok(imap_response_parse(str_of(lists[i].line), &r));
+		assert_int_equal(imap_response_list_data(&r, &name, &uses),
+		                 lists[i].name != NULL ? ERR_OK : ERR_PARSE);
+		assert_str(buf_str(&name), lists[i].name);
+		assert_int_equal(uses, lists[i].uses);
+		buf_reset(&name);
+	}
+}
+
 static const struct {
 	const char *line;
 	bool ok;
@@ -275,6 +316,7 @@ int main(void)
 		cmocka_unit_test(code_is_found_by_its_word),
 		cmocka_unit_test(status_data_is_read),
 		cmocka_unit_test(status_name_above_the_ceiling_is_a_limit),
+		cmocka_unit_test(list_data_is_read),
 		cmocka_unit_test(fetch_data_is_read),
 	};
 

@@ -102,21 +102,40 @@ static void load_work(void *arg)
 }
 
 /*
+ * look_after closes the open file if it cannot be gone on with as it is.
+ * Results: 0; ERR_IO, it is closed, but in the way.
+ */
+static int look_after(struct sqlite *s, struct err_detail *why)
+{
+	if (s->file.readonly) {
+		sqlite_file_close(&s->file, false); /* perhaps no more */
+		return ERR_OK;
+	}
+	switch (sqlite_file_look(&s->file)) {
+	case SQLITE_FILE_SAME:
+		break;
+	case SQLITE_FILE_WRITTEN:
+		(void)err_set(why, ERR_IO, "%s: written by another",
+		              s->file.path);
+		sqlite_file_close(&s->file, true);
+		s->lost = s->trusted;
+		break;
+	case SQLITE_FILE_TAKEN:
+		(void)err_set(why, ERR_IO, "%s: taken away", s->file.path);
+		return set_aside(s, "replaced", why);
+	}
+	return ERR_OK;
+}
+
+/*
  * ready_to_write opens what is closed, and notices what happened to the file
  * since. Results: 0; ERR_IO; ERR_INVALID, a new file has none of the rows.
  */
 static int ready_to_write(struct sqlite *s, struct err_detail *why)
 {
-	int rc = ERR_OK;
+	int rc = s->file.db != NULL ? look_after(s, why) : ERR_OK;
 
-	if (s->file.db != NULL && !sqlite_file_is_ours(&s->file)) {
-		(void)err_set(why, ERR_IO, "%s: taken away", s->file.path);
-		sqlite_file_close(&s->file, true);
-		s->lost = s->trusted;
-	}
-	if (s->file.db != NULL && s->file.readonly)
-		sqlite_file_close(&s->file, false); /* perhaps no more */
-	if (s->file.db == NULL)
+	if (rc == ERR_OK && s->file.db == NULL)
 		rc = open_file(s, why);
 	if (rc != ERR_OK)
 		return rc;
@@ -137,6 +156,7 @@ static void commit_work(void *arg)
 	if (job->rc != ERR_OK)
 		return;
 	code = sqlite_rows_write(&s->file.sql, &job->batch);
+	sqlite_file_used(&s->file);
 	if (code == SQLITE_OK) {
 		s->trusted = true;
 		return;

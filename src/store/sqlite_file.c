@@ -27,7 +27,7 @@ enum {
 static const struct log_ctx file_log = { .area = LOG_STORE };
 
 /* What SQLite keeps beside the file; the file itself first. */
-static const char *const suffixes[] = { "", "-wal", "-shm" };
+static const char *const suffixes[SQLITE_FILES] = { "", "-wal", "-shm" };
 
 void sqlite_file_init(struct sqlite_file *f, const char *path)
 {
@@ -151,15 +151,43 @@ static int upgrade(struct sqlite_file *f, int version, struct err_detail *why)
 	return rc != SQLITE_OK ? sqlite_file_fail(f, rc, why) : ERR_OK;
 }
 
-/* identify notes which file it is that we opened. */
+/* join returns "<a><b>" on the heap. */
+static char *join(const char *a, const char *b)
+{
+	char *joined = NULL;
+
+	if (asprintf(&joined, "%s%s", a, b) < 0)
+		abort();
+	return joined;
+}
+
+/* look_at is stat for one of the files; |*st_r| is zero for one that is not
+ * there. Returns 0 or errno. */
+static int look_at(const struct sqlite_file *f, const char *suffix,
+                   struct stat *st_r)
+{
+	char *path = join(f->path, suffix);
+	int error;
+
+	memset(st_r, 0, sizeof(*st_r));
+	error = stat(path, st_r) != 0 && errno != ENOENT ? errno : 0;
+	free(path);
+	return error;
+}
+
+/* identify notes which files they are that we opened. */
 static int identify(struct sqlite_file *f, struct err_detail *why)
 {
 	struct stat st;
 
-	if (stat(f->path, &st) != 0)
-		return fail_system(f, errno, why);
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
+	for (size_t i = 0; i < SQLITE_FILES; i++) {
+		int error = look_at(f, suffixes[i], &st);
+
+		if (error != 0)
+			return fail_system(f, error, why);
+		f->ids[i] = (struct sqlite_file_id){ st.st_dev, st.st_ino };
+	}
+	sqlite_file_used(f);
 	return ERR_OK;
 }
 
@@ -237,24 +265,38 @@ void sqlite_file_close(struct sqlite_file *f, bool lost)
 	f->began = false;
 }
 
-bool sqlite_file_is_ours(const struct sqlite_file *f)
+void sqlite_file_used(struct sqlite_file *f)
 {
 	struct stat st;
 
-	/* Any other failure is for the write to find. */
-	if (stat(f->path, &st) != 0)
-		return errno != ENOENT;
-	return st.st_dev == f->dev && st.st_ino == f->ino;
+	if (look_at(f, "", &st) != 0)
+		return;
+	f->size = st.st_size;
+	f->written = st.st_mtim;
 }
 
-/* join returns "<a><b>" on the heap. */
-static char *join(const char *a, const char *b)
+/* is_written: |st| of the file itself is not as we left it. */
+static bool is_written(const struct sqlite_file *f, const struct stat *st)
 {
-	char *joined = NULL;
+	return st->st_size != f->size ||
+	       st->st_mtim.tv_sec != f->written.tv_sec ||
+	       st->st_mtim.tv_nsec != f->written.tv_nsec;
+}
 
-	if (asprintf(&joined, "%s%s", a, b) < 0)
-		abort();
-	return joined;
+enum sqlite_file_change sqlite_file_look(const struct sqlite_file *f)
+{
+	bool written = false;
+	struct stat st;
+
+	for (size_t i = 0; i < SQLITE_FILES; i++) {
+		if (look_at(f, suffixes[i], &st) != 0)
+			continue; /* for the write to find */
+		if (st.st_dev != f->ids[i].dev || st.st_ino != f->ids[i].ino)
+			return SQLITE_FILE_TAKEN;
+		if (i == 0)
+			written = is_written(f, &st);
+	}
+	return written ? SQLITE_FILE_WRITTEN : SQLITE_FILE_SAME;
 }
 
 /* aside_name returns a name on the heap that nothing has yet, or NULL. */
@@ -291,14 +333,14 @@ static int move(const char *from, const char *to, const char *suffix)
 int sqlite_file_set_aside(struct sqlite_file *f, const char *what,
                           const char *reason, struct err_detail *why)
 {
+	bool there = access(f->path, F_OK) == 0;
 	char *name = aside_name(f, what);
 	int error = name != NULL ? 0 : EEXIST;
 
 	assert(f->db == NULL);
-	for (size_t i = 0;
-	     error == 0 && i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+	for (size_t i = 0; error == 0 && i < SQLITE_FILES; i++)
 		error = move(f->path, name, suffixes[i]);
-	if (error == 0)
+	if (error == 0 && there)
 		log_error(&file_log,
 		          "database set aside as %s, a new one is begun: %s",
 		          name, reason);

@@ -136,9 +136,10 @@ void store_load(struct store *s, store_load_fn *done, void *arg);
 /*
  * store_commit writes |batch|, which is copied, in one transaction; |done|
  * once, on a later turn, in the order of the calls. Results passed: 0, it is
- * on disk; ERR_IO, nothing of it was kept; ERR_INVALID, the store was damaged
- * or taken away and a new one is begun: neither this nor anything committed
- * before was kept, and every row must be committed again.
+ * on disk; ERR_IO, nothing of it was kept; ERR_INVALID, the store was damaged,
+ * taken away or written to by another, a new one is begun unless that will do:
+ * neither this nor anything committed before is sure to be kept, and every row
+ * must be committed again.
  */
 void store_commit(struct store *s, const struct store_batch *batch,
                   store_commit_fn *done, void *arg);

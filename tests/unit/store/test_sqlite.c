@@ -18,6 +18,8 @@
 
 enum { TEXT_MAX = 16 * 1024 * 1024, PAGE = 4096, NOBODY = 65534 };
 
+static const char *const suffixes[] = { "", "-wal", "-shm" };
+
 struct fixture {
 	struct testdir dir;
 	struct loop *loop;
@@ -100,7 +102,6 @@ static void rows_survive_a_close(void **state)
 
 static void files_are_for_the_owner_alone(void **state)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
 	struct fixture *f = *state;
 	mode_t old = umask(0);
 	struct stat st;
@@ -366,6 +367,7 @@ static void rows_before_the_damage_are_saved(void **state)
 static void damage_found_by_a_commit_asks_for_every_row(void **state)
 {
 	struct fixture *f = *state;
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
 	struct stat info;
 
 	make_file(f);
@@ -376,6 +378,9 @@ static void damage_found_by_a_commit_asks_for_every_row(void **state)
 	assert_ok(load(f));
 	assert_ok(stat(f->dir.db, &info));
 	overwrite(f, PAGE, 0xff, (size_t)info.st_size - PAGE);
+	/* By the disk, not by somebody who wrote. */
+	times[1] = info.st_mtim;
+	assert_ok(utimensat(AT_FDCWD, f->dir.db, times, 0));
 	assert_int_equal(commit_login(f, "u00100x"), ERR_INVALID);
 	assert_int_equal(testdir_count(&f->dir, "damaged"), 1);
 	assert_ok(commit_login(f, "b"));
@@ -397,6 +402,110 @@ static void file_taken_away_asks_for_every_row(void **state)
 	open_store(f);
 	assert_ok(load(f));
 	want_text(f, only_b);
+}
+
+/* want_every_row_asked_for: what was done to the open file is noticed before
+ * the next commit, and the rows of the asker are what is left. */
+static void want_every_row_asked_for(struct fixture *f)
+{
+	assert_int_equal(commit_login(f, "b"), ERR_INVALID);
+	assert_ok(commit_login(f, "a"));
+	assert_ok(commit_login(f, "b"));
+	open_store(f);
+	assert_ok(load(f));
+	assert_int_equal(count_lines(f), 2);
+}
+
+static void file_overwritten_asks_for_every_row(void **state)
+{
+	struct fixture *f = *state;
+	struct stat info;
+
+	make_file(f);
+	open_store(f);
+	assert_ok(load(f));
+	assert_ok(stat(f->dir.db, &info));
+	overwrite(f, 0, 'x', (size_t)info.st_size);
+	want_every_row_asked_for(f);
+	assert_int_equal(testdir_count(&f->dir, "damaged"), 1);
+}
+
+static void file_emptied_asks_for_every_row(void **state)
+{
+	struct fixture *f = *state;
+
+	make_file(f);
+	open_store(f);
+	assert_ok(load(f));
+	assert_ok(truncate(f->dir.db, 0));
+	want_every_row_asked_for(f);
+}
+
+static void file_replaced_asks_for_every_row(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *db = NULL;
+	char other[100];
+
+	make_file(f);
+	(void)snprintf(other, sizeof(other), "%s-other", f->dir.db);
+	assert_int_equal(sqlite3_open(other, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "CREATE TABLE recipes (x)", NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	open_store(f);
+	assert_ok(load(f));
+	assert_ok(rename(other, f->dir.db));
+	want_every_row_asked_for(f);
+	assert_int_equal(testdir_count(&f->dir, "replaced"), 1);
+}
+
+static void log_taken_away_asks_for_every_row(void **state)
+{
+	struct fixture *f = *state;
+	char path[100];
+
+	make_file(f);
+	open_store(f);
+	assert_ok(load(f));
+	(void)snprintf(path, sizeof(path), "%s-wal", f->dir.db);
+	assert_ok(unlink(path));
+	want_every_row_asked_for(f);
+	assert_int_equal(testdir_count(&f->dir, "replaced"), 1);
+}
+
+static void reader_beside_us_is_no_change(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *db = NULL;
+
+	make_file(f);
+	open_store(f);
+	assert_ok(load(f));
+	assert_ok(commit_login(f, "b"));
+	assert_int_equal(sqlite3_open(f->dir.db, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "SELECT * FROM login", NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_ok(commit_login(f, "c"));
+}
+
+static void our_own_checkpoint_is_no_change(void **state)
+{
+	struct fixture *f = *state;
+	struct stat before;
+	struct stat after;
+
+	make_file(f);
+	open_store(f);
+	assert_ok(load(f));
+	assert_ok(stat(f->dir.db, &before));
+	fill(f, 20000); /* a log of more than 1,000 pages */
+	assert_ok(stat(f->dir.db, &after));
+	assert_true(after.st_size > before.st_size);
+	assert_ok(commit_login(f, "c"));
 }
 
 static void directory_that_comes_back_is_used(void **state)
@@ -577,6 +686,12 @@ int main(void)
 		TEST(rows_before_the_damage_are_saved),
 		TEST(damage_found_by_a_commit_asks_for_every_row),
 		TEST(file_taken_away_asks_for_every_row),
+		TEST(file_overwritten_asks_for_every_row),
+		TEST(file_emptied_asks_for_every_row),
+		TEST(file_replaced_asks_for_every_row),
+		TEST(log_taken_away_asks_for_every_row),
+		TEST(reader_beside_us_is_no_change),
+		TEST(our_own_checkpoint_is_no_change),
 		TEST(directory_that_comes_back_is_used),
 		TEST(directory_that_refuses_is_tried_again),
 		TEST(file_that_may_only_be_read_gives_its_rows),

@@ -191,6 +191,20 @@ static int identify(struct sqlite_file *f, struct err_detail *why)
 	return ERR_OK;
 }
 
+/* keep_log leaves the log behind when the file is closed, empty: without it,
+ * and its index, a disk that has become read-only could not be read. */
+static int keep_log(struct sqlite_file *f, struct err_detail *why)
+{
+	int on = 1;
+	int rc = sqlite3_file_control(f->db, "main", SQLITE_FCNTL_PERSIST_WAL,
+	                              &on);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(f->db, "PRAGMA journal_size_limit = 0", NULL,
+		                  NULL, NULL);
+	return rc != SQLITE_OK ? sqlite_file_fail(f, rc, why) : ERR_OK;
+}
+
 /* connect_to opens the file and reads its version. |f| is open on failure
  * too. */
 static int connect_to(struct sqlite_file *f, int *version_r,
@@ -224,6 +238,8 @@ int sqlite_file_open(struct sqlite_file *f, struct err_detail *why)
 	rc = connect_to(f, &version, why);
 	if (rc == ERR_OK)
 		rc = upgrade(f, version, why);
+	if (rc == ERR_OK)
+		rc = keep_log(f, why);
 	if (rc == ERR_OK)
 		rc = identify(f, why);
 	if (rc != ERR_OK)

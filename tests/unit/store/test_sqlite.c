@@ -545,13 +545,26 @@ static void directory_that_refuses_is_tried_again(void **state)
 	assert_ok(commit_login(f, "a"));
 }
 
+/* forbid_writing lets nobody but root write to the closed file, its log and
+ * the index of that. */
+static void forbid_writing(struct fixture *f)
+{
+	char path[100];
+
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", f->dir.db,
+		               suffixes[i]);
+		assert_ok(chmod(path, 0444));
+	}
+}
+
 static void file_that_may_only_be_read_gives_its_rows(void **state)
 {
 	struct fixture *f = *state;
 
 	make_file(f);
+	forbid_writing(f);
 	assert_ok(chmod(f->dir.path, 0777));
-	assert_ok(chmod(f->dir.db, 0444));
 	if (geteuid() == 0)
 		assert_ok(seteuid(NOBODY));
 	open_store(f);
@@ -565,6 +578,25 @@ static void file_that_may_only_be_read_gives_its_rows(void **state)
 	assert_ok(commit_login(f, "b"));
 	assert_ok(load(f));
 	assert_int_equal(count_lines(f), 2);
+}
+
+static void disk_that_may_only_be_read_gives_its_rows(void **state)
+{
+	struct fixture *f = *state;
+
+	make_file(f);
+	forbid_writing(f);
+	assert_ok(chmod(f->dir.path, 0555));
+	if (geteuid() == 0)
+		assert_ok(seteuid(NOBODY));
+	open_store(f);
+	assert_ok(load(f));
+	want_text(f, only_a);
+	assert_int_equal(commit_login(f, "b"), ERR_IO);
+	store_close(&f->store);
+	if (geteuid() == NOBODY)
+		assert_ok(seteuid(0));
+	assert_ok(chmod(f->dir.path, 0700));
 }
 
 static void full_disk_keeps_nothing_of_a_batch(void **state)
@@ -661,8 +693,8 @@ static void check_needs_to_write(void **state)
 	struct fixture *f = *state;
 
 	make_file(f);
+	forbid_writing(f);
 	assert_ok(chmod(f->dir.path, 0777));
-	assert_ok(chmod(f->dir.db, 0444));
 	if (geteuid() == 0)
 		assert_ok(seteuid(NOBODY));
 	assert_int_equal(store_sqlite_check(f->dir.db, NULL), ERR_PERMISSION);
@@ -695,6 +727,7 @@ int main(void)
 		TEST(directory_that_comes_back_is_used),
 		TEST(directory_that_refuses_is_tried_again),
 		TEST(file_that_may_only_be_read_gives_its_rows),
+		TEST(disk_that_may_only_be_read_gives_its_rows),
 		TEST(full_disk_keeps_nothing_of_a_batch),
 		TEST(refused_row_undoes_its_whole_batch),
 		TEST(check_leaves_no_file_behind),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/rand.h"
 #include "push/ledger_impl.h"
 
@@ -100,6 +101,7 @@ static void on_late(void *arg)
 
 	while ((w = STAILQ_FIRST(&l->waiters)) != NULL && w->until_ms <= now) {
 		log_warn(&l->log, "store does not answer, kept in memory");
+		metric_set(METRIC_STORE_UP, 0);
 		answer_first(l, ERR_IO);
 	}
 	arm_late(l);
@@ -107,11 +109,14 @@ static void on_late(void *arg)
 
 /* Failures. */
 
-/* tell_failure logs the first one of a row and then one in ten minutes. */
+/* tell_failure counts each, and logs the first one of a row and then one in
+ * ten minutes. */
 static void tell_failure(struct ledger *l, const char *what)
 {
 	uint64_t now = loop_now_ms(l->loop);
 
+	metric_set(METRIC_STORE_UP, 0);
+	metric_add(METRIC_STORE_ERRORS, 1);
 	if (l->failures++ > 0 && now - l->told_ms < TELL_MS)
 		return;
 	l->told_ms = now;
@@ -121,6 +126,7 @@ static void tell_failure(struct ledger *l, const char *what)
 
 static void tell_success(struct ledger *l)
 {
+	metric_set(METRIC_STORE_UP, 1);
 	if (l->failures > 0)
 		log_info(&l->log, "store works again, failures=%u",
 		         l->failures);

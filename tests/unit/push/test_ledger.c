@@ -2,6 +2,7 @@
 /* When rows get to the store, and what of them while it refuses. */
 #include <string.h>
 
+#include "base/metric.h"
 #include "push/testledger.h"
 #include "unit/unit.h"
 
@@ -405,6 +406,36 @@ static void slow_load_counts_as_late_too(void **state)
 	scriptstore_want(&f->disk, TESTLEDGER_ALL_OF("anna", "t1"));
 }
 
+static void operator_is_told_of_each_failure_and_of_its_end(void **state)
+{
+	struct testledger *f = *state;
+	int64_t errors;
+
+	testledger_start(f);
+	errors = metric_get(METRIC_STORE_ERRORS);
+	assert_int_equal(metric_get(METRIC_STORE_UP), 1);
+	f->disk.commit_rc = ERR_IO;
+	testledger_put_all(f, "anna", "t1");
+	testledger_flush(f, 0);
+	fake_run(f->loop);
+	assert_int_equal(metric_get(METRIC_STORE_UP), 0);
+	assert_int_equal(metric_get(METRIC_STORE_ERRORS), errors + 1);
+	fake_clock_advance(f->loop, 500); /* tried again */
+	assert_int_equal(metric_get(METRIC_STORE_ERRORS), errors + 2);
+	f->disk.commit_rc = 0;
+	fake_clock_advance(f->loop, 15000);
+	assert_int_equal(metric_get(METRIC_STORE_UP), 1);
+	f->disk.hold = true;
+	testledger_put_phone(f, "bert", "t2");
+	testledger_flush(f, 1);
+	fake_clock_advance(f->loop, 2000); /* no answer */
+	assert_int_equal(metric_get(METRIC_STORE_UP), 0);
+	scriptstore_release(&f->disk);
+	fake_run(f->loop);
+	assert_int_equal(metric_get(METRIC_STORE_UP), 1);
+	assert_int_equal(metric_get(METRIC_STORE_ERRORS), errors + 2);
+}
+
 /* The end. */
 
 static void end_commits_what_changed_and_answers(void **state)
@@ -554,6 +585,7 @@ int main(void)
 		TEST(store_that_loses_rows_again_and_again_is_not_pressed),
 		TEST(late_disk_answers_io_after_two_seconds_and_keeps),
 		TEST(slow_load_counts_as_late_too),
+		TEST(operator_is_told_of_each_failure_and_of_its_end),
 		TEST(end_commits_what_changed_and_answers),
 		TEST(end_during_a_commit_commits_the_rest_too),
 		TEST(end_during_the_load_merges_and_commits),

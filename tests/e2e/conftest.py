@@ -128,12 +128,12 @@ class Bells:
         self.bells = []
         self.allowed = None
 
-    def __call__(self, port, *options):
+    def __call__(self, port, *options, inside=None):
         """One in front of the server on |port|, started."""
         bell = Imapbell(
             tempfile.mkdtemp(prefix="bell-", dir=self.folder),
             "imap://127.0.0.1:%d" % port, self.tls, self.apple.certs,
-            self.apple.url, options)
+            self.apple.url, options, inside)
         self.bells.append(bell)
         return bell.start()
 

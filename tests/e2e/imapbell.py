@@ -27,11 +27,13 @@ class Imapbell:
     One imapbell on a free port of 127.0.0.1 in front of |backend| (a URL).
     |tls| and |apns| are apns_certs.Certs of the listener and of the APNs
     stand-in at |apns_url|; without |apns_url| pushes are dry runs. |options|
-    come last on the command line, so that they win.
+    come last on the command line, so that they win. |inside| are shell
+    commands for a mount namespace of its own, with {state} for the state
+    directory: what they mount only imapbell sees.
     """
 
     def __init__(self, folder, backend, tls, apns=None, apns_url=None,
-                 options=()):
+                 options=(), inside=None):
         self.folder = Path(folder)
         self.state = self.folder / "state"
         self.state.mkdir()
@@ -48,6 +50,10 @@ class Imapbell:
                           "--apns-cert", apns.client_cert,
                           "--apns-key", apns.client_key]
         self.args += options
+        if inside is not None:
+            self.args[:0] = ["unshare", "--mount", "sh", "-ec",
+                             inside.format(state=self.state)
+                             + '\nexec "$@"', "sh"]
         self.process = None
         self.clients = []
 

@@ -43,7 +43,8 @@ def compile_alone(command, build, path):
 def main(root, build):
     command = flags(build)
     command += ['-I', os.path.join(root, 'src'),
-                '-I', os.path.join(root, 'tests')]
+                '-I', os.path.join(root, 'tests'),
+                '-I', os.path.join(root, 'tests/unit')]
     paths = [os.path.join(root, path)
              for folder in ('src', 'tests')
              for path in sources.find(root, folder, '.h')]

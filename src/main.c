@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
+#include "conf/help.h"
+#include "role/check.h"
 #include "role/push_role.h"
 #include "role/single.h"
 #include "role/worker.h"
@@ -85,12 +87,15 @@ int main(int argc, char **argv)
 	case CONF_TEST:
 		status = test(&c);
 		break;
+	case CONF_CHECK:
+		status = check_run(&c, stdout) ? EX_OK : EXIT_FAILURE;
+		break;
 	case CONF_VERSION:
 		puts("imapbell " IMAPBELL_VERSION);
 		status = EX_OK;
 		break;
 	case CONF_HELP:
-		conf_help(stdout);
+		help_print(stdout);
 		status = EX_OK;
 		break;
 	}

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "conf/command.h"
 #include "conf/conf_set.h"
 #include "conf/conf_table.h"
 #include "conf/option.h"
@@ -24,8 +25,8 @@
 
 static const struct log_ctx conf_log = { LOG_CONF, 0 };
 
-/* Columns right of the options in the help. */
-#define HELP_WIDTH 48
+/* Of all commands, in a row. */
+#define COMMAND_NAMES_MAX ((size_t)256)
 
 /* getopt_long's values for options without a letter begin here. */
 #define OPTION_BASE 256
@@ -122,6 +123,7 @@ static int set_debug(struct conf *c, const char *areas,
 struct command_line {
 	const char *file; /* -c, or NULL */
 	enum conf_action action;
+	const struct command_row *command; /* NULL: none was given */
 	bool listen_seen;
 };
 
@@ -150,7 +152,9 @@ static int apply_named(struct conf *c, struct command_line *line,
 	default:
 		break;
 	}
-	if (strcmp(row->name, "trace") == 0) {
+	if (strcmp(row->name, "json") == 0) {
+		c->json = true;
+	} else if (strcmp(row->name, "trace") == 0) {
 		free(c->trace_user);
 		c->trace_user = xstrdup(value);
 	} else {
@@ -182,6 +186,41 @@ static int apply_option(struct conf *c, struct command_line *line,
 	}
 	snprintf(where, sizeof(where), "--%s", row->name);
 	return conf_set_text(c, key, value, where, detail);
+}
+
+/* There is no such command as |word|: say which there are. */
+static int bad_command(const char *word, struct err_detail *detail)
+{
+	struct log_text safe;
+	struct buf names;
+	int rc = ERR_OK;
+
+	buf_init(&names, COMMAND_NAMES_MAX);
+	for (size_t i = 0; i < command_row_count && rc == ERR_OK; i++)
+		if (command_rows[i].help != NULL)
+			rc = buf_printf(&names, " %s", command_rows[i].name);
+	rc = err_set(detail, ERR_PARSE, "%s: no such command, there is:%.*s",
+	             log_safe(str_of(word), &safe), (int)names.len, names.data);
+	buf_reset(&names);
+	return rc;
+}
+
+/* |words| are what is no option: a command, and nothing behind it yet. */
+static int take_command(struct command_line *line, char **words,
+                        struct err_detail *detail)
+{
+	const struct command_row *row = command_find(str_of(words[0]));
+
+	if (row == NULL)
+		return bad_command(words[0], detail);
+	if (row->help == NULL)
+		return err_set(detail, ERR_PARSE, "%s: not built yet",
+		               row->name);
+	if (words[1] != NULL)
+		return err_set(detail, ERR_PARSE, "%s: takes no argument",
+		               row->name);
+	line->command = row;
+	return ERR_OK;
 }
 
 /* What getopt_long did not like: |got| is ":" or "?", optopt says more. */
@@ -251,11 +290,37 @@ static int walk_options(struct conf *c, struct command_line *line, int argc,
 		if (rc != ERR_OK)
 			return rc;
 	}
-	if (optind < argc)
+	return optind < argc ? take_command(line, argv + optind, detail)
+	                     : ERR_OK;
+}
+
+/* What it all comes to: a run, what an option asks for, or a command. */
+static int find_action(const struct conf *c, const struct command_line *line,
+                       enum conf_action *action_r, struct err_detail *detail)
+{
+	if (line->command == NULL && c->json)
 		return err_set(detail, ERR_PARSE,
-		               "%s: no such command (no command is built yet)",
-		               argv[optind]);
+		               "--json: only a command prints any");
+	if (line->command != NULL && line->action == CONF_TEST)
+		return err_set(detail, ERR_PARSE, "-t: not with a command");
+	*action_r =
+		line->command != NULL ? line->command->action : line->action;
 	return ERR_OK;
+}
+
+/* load_file reads the file that |asked| names, which must exist then, or the
+ * usual one. */
+static int load_file(struct conf *c, const char *asked,
+                     struct err_detail *detail)
+{
+	const char *path = asked != NULL ? asked : CONF_FILE;
+	int rc = conf_set_file(c, path, detail);
+
+	if (rc == ERR_NOT_FOUND && asked == NULL)
+		return ERR_OK;
+	if (rc == ERR_OK)
+		c->file = xstrdup(path);
+	return rc;
 }
 
 static char *in_state(const struct conf *c, const char *name)
@@ -396,7 +461,7 @@ static int check(const struct conf *c, struct err_detail *detail)
 int conf_load(struct conf *c, int argc, char **argv, char **environ,
               enum conf_action *action_r, struct err_detail *detail)
 {
-	struct command_line line = { NULL, CONF_RUN, false };
+	struct command_line line = { .action = CONF_RUN };
 	int rc;
 
 	*c = (struct conf){ 0 };
@@ -406,23 +471,21 @@ int conf_load(struct conf *c, int argc, char **argv, char **environ,
 	*action_r = line.action;
 	if (rc != ERR_OK || line.action != CONF_RUN)
 		return rc;
-	rc = conf_set_file(c, line.file != NULL ? line.file : CONF_FILE,
-	                   detail);
-	if (rc == ERR_NOT_FOUND && line.file == NULL)
-		rc = ERR_OK; /* only a file that was asked for must exist */
+	rc = load_file(c, line.file, detail);
 	if (rc == ERR_OK)
 		rc = load_environment(c, environ, detail);
 	if (rc == ERR_OK)
 		rc = walk_options(c, &line, argc, argv, NULL, "o", detail);
 	if (rc == ERR_OK)
 		rc = walk_options(c, &line, argc, argv, "o", NULL, detail);
+	if (rc == ERR_OK)
+		rc = find_action(c, &line, action_r, detail);
 	if (rc != ERR_OK)
 		return rc;
 	if (c->store_path == NULL)
 		c->store_path = in_state(c, "imapbell.db");
 	if (c->watch_key_file == NULL)
 		c->watch_key_file = in_state(c, "seal.key");
-	*action_r = line.action;
 	return check(c, detail);
 }
 
@@ -436,7 +499,17 @@ void conf_done(struct conf *c)
 	free(c->origins);
 	free(c->state_dir);
 	free(c->trace_user);
+	free(c->file);
 	*c = (struct conf){ 0 };
+}
+
+struct str *conf_strs(const struct conf_strings *s)
+{
+	struct str *list = xcalloc(s->count, sizeof(*list));
+
+	for (size_t i = 0; i < s->count; i++)
+		list[i] = str_of(s->list[i]);
+	return list;
 }
 
 struct log_opts conf_log_opts(const struct conf *c)
@@ -455,52 +528,4 @@ struct log_opts conf_log_opts(const struct conf *c)
 	o.format = strcmp(c->log_format, "json") == 0 ? LOG_FORMAT_JSON
 	                                              : LOG_FORMAT_TEXT;
 	return o;
-}
-
-/* Writes |text| behind the |left| column of the help, broken at spaces. */
-static void help_row(FILE *out, const char *left, struct str text)
-{
-	while (text.len > 0) {
-		size_t end = text.len;
-
-		if (end > HELP_WIDTH) {
-			end = HELP_WIDTH;
-			while (end > 1 && text.data[end] != ' ')
-				end--;
-		}
-		fprintf(out, "  %-28s ", left);
-		fwrite(text.data, 1, end, out);
-		fputc('\n', out);
-		str_take(&text, end);
-		str_byte(&text, ' ');
-		left = "";
-	}
-}
-
-void conf_help(FILE *out)
-{
-	fputs("usage: imapbell [-c FILE] [OPTIONS]\n\n"
-	      "Stands in front of an IMAP server and makes Apple Mail push "
-	      "work.\n\n",
-	      out);
-	for (size_t i = 0; i < option_row_count; i++) {
-		const struct option_row *row = &option_rows[i];
-		char left[64];
-
-		if (!row->built)
-			continue;
-		snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
-		         row->letter != 0 ? '-' : ' ',
-		         row->letter != 0 ? row->letter : ' ',
-		         row->letter != 0 ? ',' : ' ', row->name,
-		         row->argument != NULL ? " " : "",
-		         row->argument != NULL ? row->argument : "");
-		help_row(out, left, str_of(row->help));
-	}
-	fputs("\nExit: 0 done, 64 usage, 70 internal, 71 the system refused, "
-	      "78 configuration.\n"
-	      "A key of the configuration may be set in the environment: "
-	      "backend.url as\nIMAPBELL_BACKEND_URL. See imapbell(8) and "
-	      "imapbell.conf(5).\n",
-	      out);
 }

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -92,6 +91,8 @@ struct conf {
 	uint32_t debug_areas;
 	char *state_dir;
 	char *trace_user; /* NULL: none */
+	char *file;       /* that was read; NULL: there was none */
+	bool json;        /* what a command prints is for scripts */
 
 	/* What set each key, in the order of conf_table.c; see conf_origin. */
 	char **origins;
@@ -101,6 +102,7 @@ struct conf {
 enum conf_action {
 	CONF_RUN,
 	CONF_TEST,    /* -t */
+	CONF_CHECK,   /* the command of that name */
 	CONF_VERSION, /* -V */
 	CONF_HELP     /* -h */
 };
@@ -119,10 +121,11 @@ int conf_load(struct conf *c, int argc, char **argv, char **environ,
 
 void conf_done(struct conf *c);
 
+/* conf_strs returns the strings of |s| as an array, to be freed with free; they
+ * stay those of |s|. */
+struct str *conf_strs(const struct conf_strings *s);
+
 /* conf_log_opts reads log.level, log.format, log.target and -d. */
 struct log_opts conf_log_opts(const struct conf *c);
-
-/* conf_help writes the text of --help. */
-void conf_help(FILE *out);
 
 #endif

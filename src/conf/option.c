@@ -40,6 +40,8 @@ const struct option_row option_rows[] = {
 	  "store, role or all" },
 	{ "trace", 0, "USER", NULL, true,
 	  "log the IMAP lines of that user, secrets blanked; all: everyone's" },
+	{ "json", 0, NULL, NULL, true,
+	  "a command prints JSON, for scripts" },
 	{ "test", 't', NULL, NULL, true,
 	  "check the configuration and the files it names, then exit" },
 	{ "version", 'V', NULL, NULL, true, "print the version, then exit" },

@@ -5,6 +5,7 @@
  * key keeps to its type and range, and a refusal comes with a sentence.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

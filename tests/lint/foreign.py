@@ -19,7 +19,7 @@ HOMES = [
     ('nghttp2/', ['src/net/h2.c']),
     ('sqlite3.h', ['src/store/']),
     ('libconfig.h', ['src/conf/']),
-    ('jansson.h', ['src/apns/', 'src/push/']),
+    ('jansson.h', ['src/apns/', 'src/push/', 'src/role/report.c']),
 ]
 
 

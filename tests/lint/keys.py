@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Every key and every built option is in the sample configuration, in the
-manual and (options) in --help, each with its default; and nothing else is."""
+"""Every key is in the sample configuration and in the manual with its default,
+every built option and command in the manual and in --help; nothing else is."""
 
 import re
 import subprocess
@@ -50,6 +50,15 @@ def options(root):
         sys.exit('option.c: a row of a form that keys.py does not know')
     return {(letter, name, argument)
             for name, letter, argument, _, built in rows if built == 'true'}
+
+
+def commands(root):
+    """The commands that are built."""
+    text = sources.read(root, 'src/conf/command.c')
+    rows = re.findall(r'^\t\{ "([a-z]+)", [A-Z_]+,\s(NULL|\s*")', text, re.M)
+    if len(rows) != len(re.findall(r'^\t\{ "', text, re.M)):
+        sys.exit('command.c: a row of a form that keys.py does not know')
+    return {name for name, text in rows if text != 'NULL'}
 
 
 def in_sample(root):
@@ -101,21 +110,24 @@ def compare_keys(root):
 
 
 def compare_options(root, imapbell):
-    built = options(root)
-    manual = {(letter, name, argument) for letter, name, argument in re.findall(
-        r'^\.It (?:Fl (\w) , )?Fl -([a-z-]+)(?: Ar (\S+))?$',
-        sources.read(root, 'etc/imapbell.8'), re.M)}
-    places = [('etc/imapbell.8', manual)]
+    """Options and commands, in the manual and in --help."""
+    manual = sources.read(root, 'etc/imapbell.8')
+    places = [('etc/imapbell.8', options(root), set(re.findall(
+        r'^\.It (?:Fl (\w) , )?Fl -([a-z-]+)(?: Ar (\S+))?$', manual, re.M))),
+              ('etc/imapbell.8', commands(root), set(re.findall(
+                  r'^\.It Cm ([a-z]+)$', manual, re.M)))]
     if imapbell:
         text = subprocess.run([imapbell, '--help'], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
-        places.append(('--help', set(re.findall(
-            r'^  (?:-(\w), |    )--([a-z-]+)(?: ([A-Z]\S*))?', text, re.M))))
-    for place, there in places:
+        places += [('--help', options(root), set(re.findall(
+            r'^  (?:-(\w), |    )--([a-z-]+)(?: ([A-Z]\S*))?', text, re.M))),
+                   ('--help', commands(root), set(re.findall(
+                       r'^  ([a-z]+) ', text, re.M)))]
+    for place, built, there in places:
         for row in sorted(built - there):
             yield f'{place}: {row} is missing'
         for row in sorted(there - built):
-            yield f'{place}: {row} is no built option of option.c'
+            yield f'{place}: {row} is not built'
 
 
 def strangers(root):

@@ -238,13 +238,72 @@ static void usage_errors(void **state)
 	assert_string_equal(detail.text, "-b: its argument is missing");
 	assert_int_equal(load("--backend"), ERR_PARSE);
 	assert_string_equal(detail.text, "--backend: its argument is missing");
-	assert_int_equal(load(GOOD, "status"), ERR_PARSE);
-	assert_non_null(strstr(detail.text, "status: no such command"));
 	assert_int_equal(load(GOOD, "-o", "push.merge_ms"), ERR_PARSE);
 	assert_non_null(strstr(detail.text, "KEY=VALUE"));
 	assert_int_equal(load(GOOD, "-d", "proxy,nonsense"), ERR_PARSE);
 	assert_string_equal(detail.text, "-d nonsense: no such area");
 	assert_int_equal(load(GOOD, "-d", "proxy,"), ERR_PARSE);
+}
+
+static void command_anywhere(void **state)
+{
+	(void)state;
+	assert_ok(load("check", GOOD));
+	assert_int_equal(action, CONF_CHECK);
+	assert_false(c.json);
+	assert_ok(load(GOOD, "check", "--json"));
+	assert_int_equal(action, CONF_CHECK);
+	assert_true(c.json);
+	assert_ok(load("--json", "check", GOOD));
+	assert_true(c.json);
+	assert_ok(load(GOOD, "check", "-h"));
+	assert_int_equal(action, CONF_HELP);
+	assert_ok(load("-V", "check"));
+	assert_int_equal(action, CONF_VERSION);
+}
+
+static void commands_that_are_none(void **state)
+{
+	(void)state;
+	assert_int_equal(load(GOOD, "chec"), ERR_PARSE);
+	assert_string_equal(detail.text,
+	                    "chec: no such command, there is: check");
+	assert_int_equal(load(GOOD, ""), ERR_PARSE);
+	assert_int_equal(load(GOOD, "ch\x1b[1m"), ERR_PARSE);
+	assert_string_equal(detail.text,
+	                    "ch\\x1b[1m: no such command, there is: check");
+	assert_int_equal(load(GOOD, "check", "check"), ERR_PARSE);
+	assert_string_equal(detail.text, "check: takes no argument");
+	assert_int_equal(load(GOOD, "check", "-t"), ERR_PARSE);
+	assert_string_equal(detail.text, "-t: not with a command");
+	assert_int_equal(load(GOOD, "--json"), ERR_PARSE);
+	assert_int_equal(load(GOOD, "--json", "-t"), ERR_PARSE);
+	assert_string_equal(detail.text, "--json: only a command prints any");
+}
+
+/* Of the interface, each with its own sentence until it is there. */
+static void commands_that_are_not_built_are_named(void **state)
+{
+	static const char *const names[] = { "status",   "devices", "watches",
+		                             "sessions", "explain", "push",
+		                             "forget",   "import",  "trace",
+		                             "debug",    "kick",    "reload",
+		                             "drain" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(load(GOOD, names[i]), ERR_PARSE);
+		assert_memory_equal(detail.text, names[i], strlen(names[i]));
+		assert_non_null(strstr(detail.text, ": not built yet"));
+	}
+}
+
+static void file_that_was_read_is_known(void **state)
+{
+	(void)state;
+	files_put("a", "push = { enabled = true; };\n");
+	assert_ok(load("-c", files_path("a"), GOOD));
+	assert_string_equal(c.file, files_path("a"));
 }
 
 static void unknown_key_after_o(void **state)
@@ -451,6 +510,10 @@ int main(void)
 		TEST(bad_variable_is_refused_by_name),
 		TEST(file_that_was_asked_for_must_exist),
 		TEST(usage_errors),
+		TEST(command_anywhere),
+		TEST(commands_that_are_none),
+		TEST(commands_that_are_not_built_are_named),
+		TEST(file_that_was_read_is_known),
 		TEST(unknown_key_after_o),
 		TEST(options_that_are_not_built_are_named),
 		TEST(values_that_are_not_built_are_named),

@@ -2,8 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/command.h"
 #include "conf/conf.h"
 #include "conf/conf_table.h"
+#include "conf/help.h"
 #include "conf/option.h"
 #include "unit/unit.h"
 
@@ -42,7 +44,7 @@ static void help_lists_what_is_built(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	conf_help(out);
+	help_print(out);
 	assert_ok(fclose(out));
 	for (size_t i = 0; i < option_row_count; i++) {
 		const struct option_row *row = &option_rows[i];
@@ -50,6 +52,14 @@ static void help_lists_what_is_built(void **state)
 
 		snprintf(wanted, sizeof(wanted), " --%s ", row->name);
 		assert_true((strstr(text, wanted) != NULL) == row->built);
+	}
+	for (size_t i = 0; i < command_row_count; i++) {
+		const struct command_row *row = &command_rows[i];
+		char wanted[64];
+
+		snprintf(wanted, sizeof(wanted), "\n  %s ", row->name);
+		assert_true((strstr(text, wanted) != NULL) ==
+		            (row->help != NULL));
 	}
 	for (char *line = text; *line != '\0';) {
 		char *next = strchr(line, '\n') + 1;

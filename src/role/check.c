@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/* check - one fact after the other, each on its own: what fails first hides
+ * nothing behind it. */
+#include "role/check.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "net/stream.h"
+#include "role/check_impl.h"
+#include "role/identity.h"
+#include "role/limits.h"
+
+#define RENEW_MS ((int64_t)14 * 24 * 3600 * 1000)
+
+enum report_verdict check_dates(const struct check *k, int64_t not_before_ms,
+                                int64_t not_after_ms)
+{
+	if (k->now_ms < not_before_ms || k->now_ms > not_after_ms)
+		return REPORT_FAIL;
+	return not_after_ms - k->now_ms < RENEW_MS ? REPORT_WARN : REPORT_OK;
+}
+
+static void check_configuration(struct check *k)
+{
+	const char *file = k->conf->file;
+
+	report_add(k->report, REPORT_OK, "configuration", "%s is good",
+	           file != NULL ? file : "without a file, the command line");
+}
+
+/* check_listener: what is only unusual to us may be refused by a phone. */
+static void check_listener(struct check *k)
+{
+	static const char subject[] = "listener certificate";
+	const struct certificate *c;
+	enum report_verdict verdict;
+	struct identity identity;
+	struct err_detail why;
+	char day[16];
+	bool warned;
+
+	if (identity_load(k->conf, &identity, &why) != ERR_OK) {
+		report_add(k->report, REPORT_FAIL, subject, "%s", why.text);
+		return;
+	}
+	if (identity.tls == NULL) {
+		report_add(k->report, REPORT_OK, subject,
+		           "none, no listener speaks TLS");
+		return;
+	}
+	c = &identity.certificate;
+	verdict = check_dates(k, c->not_before_ms, c->not_after_ms);
+	warned = identity_warning(&identity, k->now_ms, &why);
+	if (warned && verdict == REPORT_OK)
+		verdict = REPORT_WARN;
+	report_add(k->report, verdict, subject, "for %s, until %s%s%s",
+	           c->names, certificate_day(c->not_after_ms, day),
+	           warned ? "; " : "", warned ? why.text : "");
+	identity_done(&identity);
+}
+
+/* quiet keeps what is said here from being said twice. */
+static void quiet(const struct conf *c)
+{
+	struct log_opts opts = conf_log_opts(c);
+
+	opts.level = LOG_LEVEL_ERROR;
+	opts.target = LOG_TARGET_STDERR;
+	log_setup(&opts);
+}
+
+bool check_run(const struct conf *c, FILE *out)
+{
+	struct check k = {
+		.conf = c,
+		.now_ms = (int64_t)time(NULL) * 1000,
+	};
+	bool good;
+
+	quiet(c);
+	limits_no_core();
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* glibc's: or dead name servers would outlast us. */
+	(void)setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);
+	k.report = report_new(out, c->json);
+	k.loop = loop_new();
+	k.resolver = resolver_new(k.loop);
+	check_configuration(&k);
+	check_listener(&k);
+	check_server(&k);
+	check_push(&k);
+	good = report_end(k.report);
+	report_free(&k.report);
+	resolver_free(&k.resolver);
+	streams_finish(k.loop);
+	loop_free(&k.loop);
+	return good;
+}

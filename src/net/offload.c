@@ -35,6 +35,7 @@ struct offload {
 	struct job_queue todo;
 	struct job_queue finished;
 	bool stopping;
+	loop_fn *drop; /* not NULL: left, and the thread frees it all */
 };
 
 /* take_finished empties the queue of results, for the loop's thread. */
@@ -72,6 +73,21 @@ static void on_finished(void *arg)
 	reap(o, false);
 }
 
+static void drop_job(struct job *job, loop_fn *drop)
+{
+	drop(job->arg);
+	free(job);
+}
+
+/* release frees |o|, whose thread is over. */
+static void release(struct offload *o)
+{
+	(void)pthread_cond_destroy(&o->for_thread);
+	(void)pthread_cond_destroy(&o->for_free);
+	(void)pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
 /* next_job waits for work; NULL when there is none and none will come. */
 static struct job *next_job(struct offload *o)
 {
@@ -87,24 +103,39 @@ static struct job *next_job(struct offload *o)
 	return job;
 }
 
-static void *thread_main(void *arg)
+/* hand_in gives a job back to the loop, or drops it if nobody wants it. */
+static void hand_in(struct offload *o, struct job *job)
 {
-	struct offload *o = arg;
-	struct job *job;
+	loop_fn *drop;
 	bool first;
 
-	while ((job = next_job(o)) != NULL) {
-		job->work(job->arg);
-		pthread_mutex_lock(&o->lock);
-		first = STAILQ_EMPTY(&o->finished);
+	pthread_mutex_lock(&o->lock);
+	drop = o->drop;
+	first = STAILQ_EMPTY(&o->finished);
+	if (drop == NULL) {
 		STAILQ_INSERT_TAIL(&o->finished, job, entry);
 		pthread_cond_signal(&o->for_free);
 		/* Inside the lock: offload_free cancels the post only after
 		 * the thread is joined, so it sees every one. */
 		if (first)
 			loop_post(o->loop, on_finished, o);
-		pthread_mutex_unlock(&o->lock);
 	}
+	pthread_mutex_unlock(&o->lock);
+	if (drop != NULL)
+		drop_job(job, drop);
+}
+
+static void *thread_main(void *arg)
+{
+	struct offload *o = arg;
+	struct job *job;
+
+	while ((job = next_job(o)) != NULL) {
+		job->work(job->arg);
+		hand_in(o, job);
+	}
+	if (o->drop != NULL)
+		release(o);
 	return NULL;
 }
 
@@ -167,9 +198,31 @@ void offload_free(struct offload **o)
 	pthread_mutex_unlock(&off->lock);
 	(void)pthread_join(off->thread, NULL);
 	loop_defer_cancel(off->loop, on_finished, off);
-	(void)pthread_cond_destroy(&off->for_thread);
-	(void)pthread_cond_destroy(&off->for_free);
-	(void)pthread_mutex_destroy(&off->lock);
-	free(off);
+	release(off);
+	*o = NULL;
+}
+
+void offload_leave(struct offload **o, loop_fn *drop)
+{
+	struct job_queue open = STAILQ_HEAD_INITIALIZER(open);
+	struct offload *off = *o;
+	struct job *job;
+
+	if (off == NULL)
+		return;
+	assert(!off->reaping); /* not from inside a |done| */
+	pthread_mutex_lock(&off->lock);
+	STAILQ_CONCAT(&open, &off->finished);
+	STAILQ_CONCAT(&open, &off->todo);
+	off->stopping = true;
+	off->drop = drop;
+	loop_defer_cancel(off->loop, on_finished, off);
+	(void)pthread_detach(off->thread);
+	pthread_cond_signal(&off->for_thread);
+	pthread_mutex_unlock(&off->lock); /* from here on it is the thread's */
+	while ((job = STAILQ_FIRST(&open)) != NULL) {
+		STAILQ_REMOVE_HEAD(&open, entry);
+		drop_job(job, drop);
+	}
 	*o = NULL;
 }

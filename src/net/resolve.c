@@ -40,7 +40,8 @@ struct lookup {
 	struct resolve_list queries; /* the loop's; the thread keeps off */
 	struct resolve_address found[ADDRESSES_MAX];
 	size_t count;
-	int gai; /* getaddrinfo's verdict */
+	int gai;      /* getaddrinfo's verdict */
+	bool numeric; /* needs no thread, only its turn */
 };
 
 struct resolver {
@@ -86,6 +87,12 @@ static void lookup_free(struct lookup *l)
 {
 	free(l->host);
 	free(l);
+}
+
+/* drop: its resolver is no more. */
+static void drop(void *arg)
+{
+	lookup_free(arg);
 }
 
 /* answer makes the one call of |q|, which is gone before it. */
@@ -149,7 +156,8 @@ static struct lookup *lookup_start(struct resolver *r, const char *host)
 	l->host = xstrdup(host);
 	TAILQ_INIT(&l->queries);
 	LIST_INSERT_HEAD(&r->lookups, l, entry);
-	if (is_numeric(host)) {
+	l->numeric = is_numeric(host);
+	if (l->numeric) {
 		look_up(l, AI_NUMERICHOST);
 		loop_defer(r->loop, done, l);
 	} else {
@@ -188,15 +196,16 @@ void resolver_free(struct resolver **r)
 	*r = NULL;
 	if (res == NULL)
 		return;
-	LIST_FOREACH(l, &res->lookups, entry)
-		drop_queries(l);
-	offload_free(&res->offload);
-	/* What is left are numeric ones that wait for their turn. */
 	for (l = LIST_FIRST(&res->lookups); l != NULL; l = next) {
 		next = LIST_NEXT(l, entry);
+		drop_queries(l);
+		if (!l->numeric)
+			continue;
 		loop_defer_cancel(res->loop, done, l);
 		lookup_free(l);
 	}
+	/* A lookup may take as long as name servers are silent. */
+	offload_leave(&res->offload, drop);
 	free(res);
 }
 

@@ -108,6 +108,22 @@ void offload_free(struct offload **o)
 	*o = NULL;
 }
 
+void offload_leave(struct offload **o, loop_fn *drop)
+{
+	struct offload *off = *o;
+	struct fake_job *job;
+
+	if (off == NULL)
+		return;
+	while ((job = next_of(off)) != NULL) {
+		TAILQ_REMOVE(&off->loop->jobs, job, entry);
+		drop(job->arg);
+		free(job);
+	}
+	free(off);
+	*o = NULL;
+}
+
 void fake_offload_hold(struct loop *loop)
 {
 	loop->hold = true;

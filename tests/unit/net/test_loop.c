@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* loop, loop_io and offload: order, time and threads. */
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -350,6 +352,61 @@ static void offload_free_finishes_everything(void **state)
 	assert_string_equal(d.text, "abcb");
 }
 
+/* What a job that was left does, and what becomes of the jobs. */
+struct left {
+	sem_t begun;
+	sem_t go_on;
+	sem_t dropped;
+	atomic_int drops;
+};
+
+static void linger(void *arg)
+{
+	struct left *left = arg;
+
+	assert_ok(sem_post(&left->begun));
+	assert_ok(sem_wait(&left->go_on));
+}
+
+static void never_done(void *arg)
+{
+	(void)arg;
+	fail();
+}
+
+static void drop(void *arg)
+{
+	struct left *left = arg;
+
+	atomic_fetch_add(&left->drops, 1);
+	assert_ok(sem_post(&left->dropped));
+}
+
+static void offload_leave_waits_for_nothing(void **state)
+{
+	struct loop *loop = loop_new();
+	struct offload *o = offload_new(loop, "test");
+	struct left left = { .drops = 0 };
+
+	(void)state;
+	assert_ok(sem_init(&left.begun, 0, 0));
+	assert_ok(sem_init(&left.go_on, 0, 0));
+	assert_ok(sem_init(&left.dropped, 0, 0));
+	for (int i = 0; i < 3; i++)
+		offload_submit(o, linger, never_done, &left);
+	assert_ok(sem_wait(&left.begun));
+	offload_leave(&o, drop);
+	assert_null(o);
+	assert_int_equal(atomic_load(&left.drops), 2);
+	loop_free(&loop);
+	/* The one that was worked on is dropped when that is over. */
+	assert_ok(sem_post(&left.go_on));
+	for (int i = 0; i < 3; i++)
+		assert_ok(sem_wait(&left.dropped));
+	assert_int_equal(atomic_load(&left.drops), 3);
+	offload_leave(&o, drop); /* nothing to leave */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +420,7 @@ int main(void)
 		cmocka_unit_test(forget_in_a_child),
 		cmocka_unit_test(offload_keeps_the_order),
 		cmocka_unit_test(offload_free_finishes_everything),
+		cmocka_unit_test(offload_leave_waits_for_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,9 @@
 struct single {
 	struct log_ctx log;
 	struct loop *loop;
-	struct resolver *resolver;
+	/* One for each side: a login does not wait for Apple's name. */
+	struct resolver *push_names;
+	struct resolver *mail_names;
 	struct target backend; /* of the watchers */
 	struct push_role *push;
 	struct worker *worker;
@@ -53,7 +55,7 @@ static void on_reload(int signo, void *arg)
 /* serve opens the listeners and turns until the end. */
 static int serve(struct single *s, struct err_detail *detail)
 {
-	int rc = worker_start(s->worker, s->loop, s->resolver,
+	int rc = worker_start(s->worker, s->loop, s->mail_names,
 	                      push_role_service(s->push), detail);
 
 	if (rc != ERR_OK)
@@ -81,14 +83,16 @@ int single_run(struct conf *c, struct err_detail *detail)
 	limits_fit(c);
 	(void)signal(SIGPIPE, SIG_IGN);
 	s.loop = loop_new();
-	s.resolver = resolver_new(s.loop);
-	s.push = push_role_new(s.loop, s.resolver, c, &s.backend);
+	s.push_names = resolver_new(s.loop);
+	s.mail_names = resolver_new(s.loop);
+	s.push = push_role_new(s.loop, s.push_names, c, &s.backend);
 	rc = serve(&s, detail);
 	push_role_end(s.push);
 out:
 	worker_free(&s.worker);
 	push_role_free(&s.push);
-	resolver_free(&s.resolver);
+	resolver_free(&s.mail_names);
+	resolver_free(&s.push_names);
 	if (s.loop != NULL) {
 		streams_finish(s.loop);
 		loop_free(&s.loop);

@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "fuzz/input.h"
 #include "fuzz/mixed.h"
 #include "fuzz/strict.h"
@@ -50,6 +51,7 @@ struct session *__wrap_session_new(const struct session_env *env, int fd,
 void __real_session_free(struct session **s);
 void __wrap_session_free(struct session **s);
 void __wrap_rand_bytes(void *out, size_t len);
+void __wrap_log_error(const struct log_ctx *ctx, const char *fmt, ...);
 
 struct session *__wrap_session_new(const struct session_env *env, int fd,
                                    struct tls_ctx *tls, uint64_t id,
@@ -65,13 +67,20 @@ void __wrap_session_free(struct session **s)
 	__real_session_free(s);
 }
 
-/* The same numbers in each run: 1, 2, 3 ... */
+/* The same numbers in each run, and tags that strict.h knows. */
 void __wrap_rand_bytes(void *out, size_t len)
 {
-	random_count++;
+	uint64_t number = UINT64_C(0xfeed000000000000) + ++random_count;
+
 	memset(out, 0, len);
-	memcpy(out, &random_count,
-	       len < sizeof(random_count) ? len : sizeof(random_count));
+	memcpy(out, &number, len < sizeof(number) ? len : sizeof(number));
+}
+
+/* Backends that speak no IMAP are what this is about. */
+void __wrap_log_error(const struct log_ctx *ctx, const char *fmt, ...)
+{
+	(void)ctx;
+	(void)fmt;
 }
 
 /* How a run cuts what is said. */
@@ -167,15 +176,24 @@ static void connect_backend(struct run *r)
 	fake_run(r->st.loop);
 }
 
-/* tame makes |text| one that cannot say "evil" or announce a literal. */
-static void tame(struct buf *text, bool braces)
+/* replace puts |by| for each |what|, of the same length, in |text|. */
+static void replace(struct buf *text, struct str what, struct str by)
 {
-	for (size_t i = 0; i < text->len; i++) {
-		if (text->data[i] == 'v')
-			text->data[i] = 'w';
-		if (braces && text->data[i] == '{')
-			text->data[i] = '[';
-	}
+	for (size_t i = 0; i + what.len <= text->len; i++)
+		if (memcmp(text->data + i, what.data, what.len) == 0)
+			memcpy(text->data + i, by.data, by.len);
+}
+
+/* tame takes out what a peer cannot guess, and of an evil script what would
+ * make literals and "evil" ambiguous. */
+static void tame(const struct run *r, struct buf *text, bool is_client)
+{
+	if (is_client)
+		replace(text, STR("bfeed"), STR("bfood"));
+	if (r->evil)
+		replace(text, STR("v"), STR("w"));
+	if (r->evil && is_client)
+		replace(text, STR("{"), STR("["));
 }
 
 static void client_says(struct run *r, struct str octets)
@@ -219,15 +237,13 @@ static void backend_says(struct run *r, struct str octets)
 		backend_piece(r, octets);
 }
 
-/* say has the text tamed if it must be. */
 static void say(struct run *r, const struct step *step)
 {
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
 	must(buf_add(&text, step->octets));
-	if (r->evil)
-		tame(&text, step->op == 'c');
+	tame(r, &text, step->op == 'c');
 	if (step->op == 'c')
 		client_says(r, buf_str(&text));
 	else
@@ -328,28 +344,53 @@ static void do_step(struct run *r, const struct step *step)
 	connect_backend(r);
 }
 
-/* check_evil: what only a literal says was never a command. */
-static void check_evil(const struct run *r)
+static bool can_settle(const struct run *r)
 {
-	struct str text = fake_written(r->st.client);
+	return r->way.exact && !r->is_broken && !r->is_within &&
+	       !r->backend_ended && is_open() &&
+	       session->state == SESSION_RELAY;
+}
+
+/* What a client saw, counted. */
+struct seen {
+	size_t pluses;
+	size_t evils; /* replies to that tag */
+	bool has_sasl;
+};
+
+static struct seen look(struct str text)
+{
+	struct seen seen = { .pluses = 0 };
 	struct imap_response said;
 	struct imap_reader reader;
 	struct str response;
-	bool has_sasl = false;
-	bool answered = false;
+
+	imap_reader_init(&reader, TEXT_MAX);
+	while (imap_reader_next(&reader, &text, &response) == ERR_OK) {
+		seen.has_sasl |= str_eq(response, STR("+ \r\n"));
+		if (imap_response_parse(response, &said) != ERR_OK)
+			continue;
+		seen.pluses += said.cls == IMAP_CLASS_CONTINUATION;
+		seen.evils += str_eq(said.tag, STR("evil"));
+	}
+	imap_reader_done(&reader);
+	return seen;
+}
+
+/* check_evil: what only a literal says was never a command; and nobody who
+ * does not wait for a "+" gets one. */
+static void check_evil(const struct run *r)
+{
+	struct seen client = look(fake_written(r->st.client));
+	struct seen backend = look(buf_str(&r->backend_text));
 
 	if (!r->evil || r->strict.is_excused)
 		return;
 	assert(!r->strict.ran_evil);
-	imap_reader_init(&reader, TEXT_MAX);
-	while (imap_reader_next(&reader, &text, &response) == ERR_OK) {
-		has_sasl |= str_eq(response, STR("+ \r\n"));
-		if (imap_response_parse(response, &said) == ERR_OK)
-			answered |= str_eq(said.tag, STR("evil"));
-	}
-	imap_reader_done(&reader);
 	/* A SASL response is a line, whatever it looks like. */
-	assert(has_sasl || !answered);
+	assert(client.has_sasl || client.evils == 0);
+	if (can_settle(r) && r->after_login)
+		assert(client.pluses + r->strict.pluses == backend.pluses);
 }
 
 /* answer_all makes the backend say OK to all that it was asked. */
@@ -374,13 +415,6 @@ static void check_settled(const struct run *r)
 	assert(session->registration == NULL);
 	assert(session->relay.fate == RELAY_BETWEEN);
 	assert(session_input_is_read(session->input));
-}
-
-static bool can_settle(const struct run *r)
-{
-	return r->way.exact && !r->is_broken && !r->is_within &&
-	       !r->backend_ended && is_open() &&
-	       session->state == SESSION_RELAY;
 }
 
 static void finish(struct run *r)

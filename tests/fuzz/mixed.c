@@ -12,13 +12,19 @@
 
 #include "base/mem.h"
 #include "fuzz/input.h"
+#include "fuzz/strict.h"
 #include "imap/capability.h"
 #include "imap/reader.h"
 #include "imap/response.h"
 
 #define RESPONSE_MAX ((size_t)1024 * 1024)
 
-enum { RESPONSES_MAX = 2000, ASK_TAG_LEN = 17 };
+enum { RESPONSES_MAX = 2000 };
+
+/* What our STATUS commands ask for. */
+#define ASKED                                                             \
+	(IMAP_ITEM_UIDVALIDITY | IMAP_ITEM_UIDNEXT | IMAP_ITEM_MESSAGES | \
+	 IMAP_ITEM_UNSEEN)
 
 struct responses {
 	struct str *list; /* owned */
@@ -65,10 +71,17 @@ static void edit(struct str *response)
 	buf_reset(&out);
 }
 
-/* is_ask_tag: as our STATUS commands have, "b" and hex digits. */
-static bool is_ask_tag(struct str tag)
+/* is_asked: a STATUS that tells what we ask for. */
+static bool is_asked(const struct imap_response *r)
 {
-	return tag.len == ASK_TAG_LEN && tag.data[0] == 'b';
+	struct imap_status_data data;
+	struct buf name;
+	int rc;
+
+	buf_init(&name, RESPONSE_MAX);
+	rc = imap_response_status_data(r, &name, &data);
+	buf_reset(&name);
+	return rc == 0 && data.has == ASKED;
 }
 
 /* is_for_us: the client may never see it. */
@@ -79,8 +92,9 @@ static bool is_for_us(struct str response)
 	if (imap_response_parse(response, &r) != 0)
 		return false;
 	return r.cls == IMAP_CLASS_CONTINUATION ||
-	       (r.cls == IMAP_CLASS_TAGGED && is_ask_tag(r.tag)) ||
-	       imap_response_is(&r, STR("STATUS"));
+	       (r.cls == IMAP_CLASS_TAGGED &&
+	        str_starts(r.tag, STR(STRICT_OUR_TAG))) ||
+	       is_asked(&r);
 }
 
 /* is_ours_tagged: one of the replies that imapbell gives itself. */

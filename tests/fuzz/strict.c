@@ -39,6 +39,42 @@ static bool announces(const struct strict *s, struct str line,
 	return line.data[a->at - 1] == ' ' || line.data[a->at - 1] == '(';
 }
 
+/* is_owed: a command with |tag| has no reply yet. */
+static bool is_owed(const struct strict *s, struct str tag)
+{
+	struct str rest = buf_str(&s->owed);
+
+	while (rest.len > 0)
+		if (str_eq(imap_line_body(
+				   str_take(&rest, str_find(rest, '\n') + 1)),
+		           tag))
+			return true;
+	return false;
+}
+
+/* owes_others: a command of the client's has none. */
+static bool owes_others(const struct strict *s)
+{
+	struct str rest = buf_str(&s->owed);
+
+	while (rest.len > 0)
+		if (!str_starts(str_take(&rest, str_find(rest, '\n') + 1),
+		                STR(STRICT_OUR_TAG)))
+			return true;
+	return false;
+}
+
+/* owe notes that the command |tag| wants a reply. */
+static void owe(struct strict *s, struct str tag)
+{
+	if (tag.len == 0)
+		return;
+	assert(!is_owed(s, tag));
+	assert(!str_starts(tag, STR(STRICT_OUR_TAG)) || !owes_others(s));
+	must(buf_add(&s->owed, tag));
+	must(buf_adds(&s->owed, "\n"));
+}
+
 /* begin notes the tag of a new command. */
 static void begin(struct strict *s, struct str line, bool *is_idle_r)
 {
@@ -49,10 +85,7 @@ static void begin(struct strict *s, struct str line, bool *is_idle_r)
 	s->tag = str_dup(c.tag);
 	s->ran_evil |= str_eq(c.tag, STR("evil"));
 	*is_idle_r = parsed && imap_command_is(&c, STR("IDLE"));
-	if (c.tag.len > 0) {
-		must(buf_add(&s->owed, c.tag));
-		must(buf_adds(&s->owed, "\n"));
-	}
+	owe(s, c.tag);
 }
 
 static void take_command_line(struct strict *s, struct str line)
@@ -154,19 +187,6 @@ static void settle(struct strict *s, struct str tag)
 	s->owed = left;
 }
 
-/* is_owed: an earlier command with this tag has no reply yet. */
-static bool is_owed(const struct strict *s, struct str tag)
-{
-	struct str rest = buf_str(&s->owed);
-
-	while (rest.len > 0)
-		if (str_eq(imap_line_body(
-				   str_take(&rest, str_find(rest, '\n') + 1)),
-		           tag))
-			return true;
-	return false;
-}
-
 /* answered: the command at hand is over, whatever was to come of it. */
 static void answered(struct strict *s)
 {
@@ -204,6 +224,7 @@ void strict_says(struct strict *s, struct str response)
 		if (s->state == STRICT_IDLE_WAIT)
 			s->state = STRICT_IDLE;
 		if (s->state == STRICT_WAIT) {
+			s->pluses++;
 			s->state = STRICT_OCTETS;
 			end_octets(s);
 		}

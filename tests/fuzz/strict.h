@@ -3,8 +3,10 @@
  * strict - a server as strict as a server may be, for what a proxy sends it.
  * It aborts when a literal's octets, or anything else, come before its "+" or
  * its refusal; when a line goes out behind IDLE before that was granted, or
- * behind the line that ended IDLE before the tagged reply; or when "{n+}" is
- * announced. It answers nothing itself: what it is to say it is told.
+ * behind the line that ended IDLE before the tagged reply; when "{n+}" is
+ * announced; when a tag is used again before its reply; or when our own command
+ * comes while another has none. It answers nothing itself: what it is to say it
+ * is told.
  */
 #ifndef FUZZ_STRICT_H
 #define FUZZ_STRICT_H
@@ -14,6 +16,9 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+
+/* How the tags of our own commands begin, which no client's does. */
+#define STRICT_OUR_TAG "bfeed"
 
 enum strict_state {
 	STRICT_COMMAND,   /* at the first line of a command */
@@ -32,6 +37,7 @@ struct strict {
 	                    was answered; owned */
 	uint64_t literal_left;
 	struct buf owed; /* tags of commands without reply, a line each */
+	size_t pluses;   /* that granted a literal */
 	bool ran_evil;   /* a command with the tag "evil" */
 	bool is_excused; /* an announcement stood in a line that ended IDLE,
 	                    where it is none: what followed are commands */

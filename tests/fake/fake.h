@@ -68,6 +68,9 @@ void fake_wall_jump(struct loop *loop, int64_t ms);
 /* fake_signal calls what was asked for by loop_on_signal, on a later turn. */
 void fake_signal(struct loop *loop, int signo);
 
+/* fake_is_stopped: loop_stop was called. */
+bool fake_is_stopped(const struct loop *loop);
+
 /* --- streams ------------------------------------------------------------ */
 
 /*
@@ -146,10 +149,16 @@ void fake_dial_fail(struct loop *loop, uint64_t delay_ms, int rc,
 /* The next dial reaches nobody: ERR_TIMEOUT at its deadline. */
 void fake_dial_hang(struct loop *loop);
 
+/* fake_dial_only: what is queued from now on is for dials to |port|; 0: for
+ * any. */
+void fake_dial_only(struct loop *loop, uint16_t port);
+
 /* fake_dials counts dials started, fake_dials_waiting those without outcome
- * yet, fake_dials_open those started and not called back or canceled. */
+ * yet (fake_dials_waiting_to: of them, those to |port|), fake_dials_open those
+ * started and not called back or canceled. */
 size_t fake_dials(const struct loop *loop);
 size_t fake_dials_waiting(const struct loop *loop);
+size_t fake_dials_waiting_to(const struct loop *loop, uint16_t port);
 size_t fake_dials_open(const struct loop *loop);
 
 /* fake_dial_target is what the last dial asked for; valid until the next. */

@@ -15,6 +15,7 @@
 struct fake_outcome {
 	STAILQ_ENTRY(fake_outcome) entry;
 	uint64_t delay_ms;
+	uint16_t port;         /* of the dials that it is for; 0: any */
 	struct stream *stream; /* or NULL: |rc| and |why| */
 	int rc;
 	bool hang;
@@ -29,6 +30,7 @@ struct dial {
 	struct loop_timer *deadline;
 	dial_done_fn *done;
 	void *arg;
+	uint16_t port;
 	char name[256];
 };
 
@@ -82,6 +84,18 @@ static void on_deadline(void *arg)
 	finish(d, ERR_TIMEOUT, NULL, text);
 }
 
+/* outcome_for finds the oldest outcome for a dial to |port|, or NULL. */
+static struct fake_outcome *outcome_for(const struct loop *loop, uint16_t port)
+{
+	struct fake_outcome *outcome;
+
+	STAILQ_FOREACH(outcome, &loop->outcomes, entry) {
+		if (outcome->port == 0 || outcome->port == port)
+			break;
+	}
+	return outcome;
+}
+
 /* match gives waiting dials the outcomes that are there, oldest first. */
 static void match(struct loop *loop)
 {
@@ -91,10 +105,10 @@ static void match(struct loop *loop)
 	TAILQ_FOREACH(d, &loop->dials, entry) {
 		if (d->outcome != NULL)
 			continue;
-		outcome = STAILQ_FIRST(&loop->outcomes);
+		outcome = outcome_for(loop, d->port);
 		if (outcome == NULL)
-			return;
-		STAILQ_REMOVE_HEAD(&loop->outcomes, entry);
+			continue;
+		STAILQ_REMOVE(&loop->outcomes, outcome, fake_outcome, entry);
 		d->outcome = outcome;
 		if (!outcome->hang && outcome->delay_ms > 0)
 			loop_timer_set(d->timer, outcome->delay_ms);
@@ -123,9 +137,15 @@ static void queue(struct loop *loop, const struct fake_outcome *outcome)
 	struct fake_outcome *copy = xcalloc(1, sizeof(*copy));
 
 	*copy = *outcome;
+	copy->port = loop->dial_port;
 	STAILQ_INSERT_TAIL(&loop->outcomes, copy, entry);
 	match(loop);
 	loop_defer(loop, on_ready, loop);
+}
+
+void fake_dial_only(struct loop *loop, uint16_t port)
+{
+	loop->dial_port = port;
 }
 
 struct fake_peer *fake_dial_connect(struct loop *loop, uint64_t delay_ms)
@@ -169,14 +189,19 @@ size_t fake_dials_open(const struct loop *loop)
 	return count;
 }
 
-size_t fake_dials_waiting(const struct loop *loop)
+size_t fake_dials_waiting_to(const struct loop *loop, uint16_t port)
 {
 	const struct dial *d;
 	size_t count = 0;
 
 	TAILQ_FOREACH(d, &loop->dials, entry)
-		count += d->outcome == NULL;
+		count += d->outcome == NULL && (port == 0 || d->port == port);
 	return count;
+}
+
+size_t fake_dials_waiting(const struct loop *loop)
+{
+	return fake_dials_waiting_to(loop, 0);
 }
 
 const struct dial_target *fake_dial_target(const struct loop *loop)
@@ -208,6 +233,7 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 	d->loop = loop;
 	d->done = done;
 	d->arg = arg;
+	d->port = target->port;
 	(void)snprintf(d->name, sizeof(d->name), "%.200s:%u", target->host,
 	               (unsigned int)target->port);
 	d->timer = loop_timer_new(loop, on_outcome, d);

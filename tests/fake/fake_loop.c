@@ -150,6 +150,11 @@ void loop_stop(struct loop *loop)
 	loop->stopping = true;
 }
 
+bool fake_is_stopped(const struct loop *loop)
+{
+	return loop->stopping;
+}
+
 void fake_clock_advance(struct loop *loop, uint64_t ms)
 {
 	uint64_t until = loop->now_ms + ms;

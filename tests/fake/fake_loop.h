@@ -49,6 +49,7 @@ struct loop {
 	struct fake_outcome_list outcomes; /* fake_dial.c */
 	struct fake_dial_list dials;
 	size_t dials_started;
+	uint16_t dial_port;        /* of the outcomes that are queued next */
 	struct dial_target target; /* of the last dial, copied */
 	struct str target_host;
 	struct str target_name;

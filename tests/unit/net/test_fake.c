@@ -284,6 +284,30 @@ static void dials_meet_their_outcomes(void **state)
 	loop_free(&d.loop);
 }
 
+static void outcomes_of_a_port_are_for_its_dials(void **state)
+{
+	const struct dial_target mail = { .host = "mail.example.org",
+		                          .port = 993 };
+	const struct dial_target apns = { .host = "apns.example.org",
+		                          .port = 443 };
+	struct dialer d = { .loop = loop_new() };
+
+	(void)state;
+	owner_init(&d.owner, NULL);
+	d.dial = dial_start(d.loop, NULL, &mail, 1000, on_dialed, &d);
+	(void)dial_start(d.loop, NULL, &apns, 1000, on_dialed, &d);
+	fake_dial_only(d.loop, apns.port);
+	fake_dial_fail(d.loop, 0, ERR_CLOSED, "refused");
+	fake_run(d.loop);
+	assert_int_equal(d.calls, 1);
+	assert_int_equal(fake_dials_waiting_to(d.loop, mail.port), 1);
+	assert_int_equal(fake_dials_waiting_to(d.loop, apns.port), 0);
+	fake_clock_advance(d.loop, 1000);
+	assert_int_equal(d.rc, ERR_TIMEOUT);
+	owner_done(&d.owner);
+	loop_free(&d.loop);
+}
+
 struct acceptor {
 	struct loop *loop;
 	struct owner owner;
@@ -370,6 +394,7 @@ int main(void)
 		cmocka_unit_test(stream_close_gives_a_slow_peer_5_s),
 		cmocka_unit_test(timers_fire_at_their_time),
 		cmocka_unit_test(dials_meet_their_outcomes),
+		cmocka_unit_test(outcomes_of_a_port_are_for_its_dials),
 		cmocka_unit_test(accepted_streams),
 		cmocka_unit_test(offload_waits_when_held),
 	};

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/* house - see house.h. */
+#include "replay/house.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "fake/fake.h"
+#include "replay/apple.h"
+#include "replay/clock.h"
+#include "replay/conn.h"
+#include "replay/imapd.h"
+#include "replay/script.h"
+#include "replay/taps.h"
+#include "role/single.h"
+#include "testnet/testcert.h"
+
+enum { ARGS_MAX = 128, DECADE_S = 10 * 365 * 24 * 3600 };
+
+enum phase { PHASE_NONE, PHASE_LIVES, PHASE_KILLED, PHASE_ENDED };
+
+static struct {
+	enum phase phase;
+	struct scriptstore store;
+	char *args[ARGS_MAX];
+	int arg_count;
+	void (*fn)(void);
+} house;
+
+static void add_arg(const char *text)
+{
+	if (house.arg_count == ARGS_MAX - 1)
+		script_fail("too many settings");
+	house.args[house.arg_count++] = xstrdup(text);
+}
+
+static void add_option(const char *option, const char *folder, const char *rest)
+{
+	char value[1024];
+
+	(void)snprintf(value, sizeof(value), "%s%s", folder, rest);
+	add_arg(option);
+	add_arg(value);
+}
+
+static void write_file(const char *folder, const char *name, struct str text)
+{
+	char path[1024];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s%s", folder, name);
+	file = fopen(path, "w");
+	if (file == NULL || fwrite(text.data, 1, text.len, file) != text.len ||
+	    fclose(file) != 0)
+		script_fail("cannot write %s", path);
+}
+
+/* make_credential makes the certificate for APNs: good, whatever the scripted
+ * time says. */
+static void make_credential(const char *folder)
+{
+	const struct testcert_opts opts = {
+		.names = "apns.example",
+		.uid = "com.apple.mail.XServer.replay",
+		.from_s = -DECADE_S,
+		.to_s = DECADE_S,
+	};
+	struct testcert *cert = testcert_new(&opts);
+
+	write_file(folder, "/apns.pem", testcert_pem(cert));
+	write_file(folder, "/apns.key", testcert_key(cert));
+	testcert_free(&cert);
+}
+
+void house_init(const char *path)
+{
+	scriptstore_init(&house.store, NULL);
+	make_credential(path);
+	write_file(path, "/conf", STR(""));
+	add_arg("imapbell");
+	add_option("--config", path, "/conf");
+	add_option("--state", path, "");
+	add_option("--listen", "imap://127.0.0.1:143", "");
+	add_option("--backend", "imap://backend.example:143", "");
+	add_option("--apns", "https://apns.example", "");
+	add_option("--apns-cert", path, "/apns.pem");
+	add_option("--apns-key", path, "/apns.key");
+	add_option("--apns-ca", path, "/apns.pem");
+	add_option("--watch-login", "sealed", "");
+}
+
+void house_done(void)
+{
+	for (int i = 0; i < house.arg_count; i++)
+		free(house.args[i]);
+	house.arg_count = 0;
+	scriptstore_done(&house.store);
+	imapd_free();
+}
+
+void house_set(struct str key_value)
+{
+	struct str copy = str_dup(key_value);
+
+	add_option("--set", copy.data, "");
+	str_free(&copy);
+}
+
+/* on_loop stands in the place of loop_run. */
+static void on_loop(struct loop *loop)
+{
+	(void)loop;
+	house.phase = PHASE_LIVES;
+	house_settle();
+	house.fn();
+	if (house.phase == PHASE_KILLED) {
+		house.store.dead = true;
+		taps_kill();
+	} else if (fake_is_stopped(loop)) {
+		house.phase = PHASE_ENDED;
+	}
+	if (house.phase != PHASE_ENDED)
+		conns_free();
+	apple_free();
+	clock_end();
+}
+
+void house_run(void (*fn)(void))
+{
+	char *no_environment[] = { NULL };
+	enum conf_action action;
+	struct err_detail why;
+	struct conf conf;
+
+	house.fn = fn;
+	house.store.dead = false;
+	taps_set(&house.store, on_loop);
+	taps_begin();
+	if (conf_load(&conf, house.arg_count, house.args, no_environment,
+	              &action, &why) != ERR_OK ||
+	    single_run(&conf, &why) != ERR_OK)
+		script_fail("not started: %s", why.text);
+	conf_done(&conf);
+	conns_note();
+}
+
+bool house_lives(void)
+{
+	return house.phase == PHASE_LIVES && !fake_is_stopped(clock_loop());
+}
+
+bool house_has_ended(void)
+{
+	return house.phase == PHASE_ENDED;
+}
+
+void house_kill(void)
+{
+	house.phase = PHASE_KILLED;
+}
+
+void house_settle(void)
+{
+	struct loop *loop = clock_loop();
+	bool any = loop != NULL;
+
+	while (any) {
+		fake_run(loop);
+		any = imapd_work();
+		any |= apple_work();
+	}
+	conns_note();
+}
+
+uint64_t house_advance(uint64_t ms)
+{
+	struct loop *loop = clock_loop();
+	uint64_t next = fake_clock_next(loop);
+
+	if (next > ms)
+		next = ms;
+	fake_clock_advance(loop, next);
+	house_settle();
+	return next;
+}
+
+struct scriptstore *house_store(void)
+{
+	return &house.store;
+}
+
+void house_random(bool highest)
+{
+	taps_highest(highest);
+}

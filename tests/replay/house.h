@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * house - the process that a script is about: the whole of imapbell by
+ * role/single, on the net floor in memory, with a store that scripts steer.
+ * What it committed outlives it.
+ */
+#ifndef REPLAY_HOUSE_H
+#define REPLAY_HOUSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "push/scriptstore.h"
+
+/* house_init makes the files that it needs in the folder |path|. */
+void house_init(const char *path);
+void house_done(void);
+
+/* house_set sets a key of the configuration, for the next process. */
+void house_set(struct str key_value);
+
+/* house_run starts a process and calls |fn| when it has; the process is torn
+ * down when |fn| returns. */
+void house_run(void (*fn)(void));
+
+/* house_lives: a process runs, neither killed nor at its end. */
+bool house_lives(void);
+
+/* house_has_ended: it came to its end by itself. */
+bool house_has_ended(void);
+
+/* house_kill ends the process as SIGKILL does, once |fn| of house_run returns.
+ * What it has not committed yet is lost. */
+void house_kill(void);
+
+/* house_settle lets all happen that happens without time. */
+void house_settle(void);
+
+/* house_advance lets time pass to the next timer, at most |ms|, with all that
+ * happens then; returns how long it was. */
+uint64_t house_advance(uint64_t ms);
+
+/* house_store is what it commits to. */
+struct scriptstore *house_store(void);
+
+/* house_random says what the dice show: the highest number, or the lowest. */
+void house_random(bool highest);
+
+#endif

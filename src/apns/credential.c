@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "apns/request.h"
@@ -80,14 +79,6 @@ static int read_file(const char *path, struct buf *out,
 		               "-out FILE.pem",
 		               path);
 	return 0;
-}
-
-/* is_exposed: every user of the machine may read |path|. */
-static bool is_exposed(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
 }
 
 static int read_certificates(struct load *l, struct err_detail *detail)
@@ -361,7 +352,7 @@ static int describe(struct load *l, struct err_detail *detail)
 	add_listed_topics(c, l->leaf);
 	if (c->topic_count > 0)
 		c->topic = xstrdup(c->topics[0]);
-	c->key_exposed = is_exposed(l->key_path);
+	c->key_exposed = file_is_exposed(l->key_path);
 	if (time_ms(X509_get0_notBefore(l->leaf), &c->not_before_ms) != 0 ||
 	    time_ms(X509_get0_notAfter(l->leaf), &c->not_after_ms) != 0)
 		return err_set(detail, ERR_INVALID,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -94,4 +95,11 @@ int file_read(const char *path, struct buf *out, struct err_detail *detail)
 		out->len = start;
 	}
 	return rc;
+}
+
+bool file_is_exposed(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
 }

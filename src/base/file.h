@@ -3,6 +3,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -25,5 +26,8 @@ int file_read(const char *path, struct buf *out, struct err_detail *detail)
 int file_read_head(const char *path, void *out, size_t max, size_t *len_r,
                    struct err_detail *detail)
 	__attribute__((warn_unused_result));
+
+/* file_is_exposed: every user of the machine may read |path|. */
+bool file_is_exposed(const char *path);
 
 #endif

@@ -2,20 +2,11 @@
 /* identity - see identity.h. */
 #include "role/identity.h"
 
-#include <sys/stat.h>
-
 #include "base/buf.h"
 #include "base/file.h"
 
 /* A certificate with the longest chain is some ten thousand bytes. */
 #define PEM_MAX ((size_t)1 << 20)
-
-static bool is_exposed(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
-}
 
 /* load_pem reads the file that |key| names. */
 static int load_pem(const char *key, const char *path, struct buf *out,
@@ -61,7 +52,7 @@ static int load(const struct conf *c, struct identity *i,
 		             key_path, why.text);
 	else
 		rc = certificate_read(opts.certificate, &i->certificate);
-	i->key_exposed = is_exposed(key_path);
+	i->key_exposed = file_is_exposed(key_path);
 out:
 	buf_reset(&key);
 	buf_reset(&certificate);

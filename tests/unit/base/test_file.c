@@ -132,6 +132,16 @@ static void failed_head_leaves_the_length_alone(void **state)
 	assert_int_equal(len, 99);
 }
 
+static void file_that_all_may_read_is_exposed(void **state)
+{
+	(void)state;
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_false(file_is_exposed(path));
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_true(file_is_exposed(path));
+	assert_false(file_is_exposed("/nonexistent"));
+}
+
 static int make_file(void **state)
 {
 	int fd = mkstemp(path);
@@ -159,6 +169,7 @@ int main(void)
 		cmocka_unit_test(unreadable_file_is_a_permission_error),
 		cmocka_unit_test(head_stops_at_its_maximum),
 		cmocka_unit_test(failed_head_leaves_the_length_alone),
+		cmocka_unit_test(file_that_all_may_read_is_exposed),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, make_file,

@@ -351,10 +351,11 @@ void registry_pushed(struct registry *r, uint64_t id, int status,
 	ledger_flush(r->ledger, NULL, NULL);
 }
 
-/* change_mailbox proves |mailbox| in each registration of |user|, or takes it
- * out. */
+enum mailbox_change { MAILBOX_PROVED, MAILBOX_DOUBTED, MAILBOX_GONE };
+
+/* change_mailbox changes |mailbox| in each registration of |user|. */
 static void change_mailbox(struct registry *r, struct str user,
-                           struct str mailbox, bool keep)
+                           struct str mailbox, enum mailbox_change change)
 {
 	const struct store_registration *reg =
 		ledger_registration_first(ledger_user_find(r->ledger, user));
@@ -372,8 +373,9 @@ static void change_mailbox(struct registry *r, struct str user,
 			struct store_mailbox *box = &boxes[row.mailbox_count];
 
 			*box = reg->mailboxes[i];
-			box->proved |= same;
-			row.mailbox_count += keep || !same;
+			if (same)
+				box->proved = change == MAILBOX_PROVED;
+			row.mailbox_count += change != MAILBOX_GONE || !same;
 		}
 		reg = ledger_registration_next(reg);
 		(void)ledger_registration_put(r->ledger, &row);
@@ -387,12 +389,40 @@ static void change_mailbox(struct registry *r, struct str user,
 void registry_prove(struct registry *r, struct str user, struct str mailbox)
 {
 	if (!registry_is_proved(r, user, mailbox))
-		change_mailbox(r, user, mailbox, true);
+		change_mailbox(r, user, mailbox, MAILBOX_PROVED);
 }
 
 void registry_refuse(struct registry *r, struct str user, struct str mailbox)
 {
-	change_mailbox(r, user, mailbox, false);
+	change_mailbox(r, user, mailbox, MAILBOX_GONE);
+}
+
+static bool is_other_mailbox(void *arg, const struct store_state *row)
+{
+	const struct str *mailbox = arg;
+
+	return !imap_mailbox_eq(row->mailbox, *mailbox);
+}
+
+void registry_doubt(struct registry *r, struct str user, struct str mailbox)
+{
+	ledger_states_keep(r->ledger, user, is_other_mailbox, &mailbox);
+	change_mailbox(r, user, mailbox, MAILBOX_DOUBTED);
+}
+
+void registry_devices(const struct registry *r, struct str user,
+                      registry_device_fn *fn, void *arg)
+{
+	const struct store_registration *reg =
+		ledger_registration_first(ledger_user_find(r->ledger, user));
+
+	while (reg != NULL) {
+		const struct store_registration *next =
+			ledger_registration_next(reg);
+
+		fn(arg, reg);
+		reg = next;
+	}
 }
 
 int registry_state(const struct registry *r, struct str user,

@@ -47,6 +47,18 @@ bool registry_is_proved(const struct registry *r, struct str user,
 void registry_prove(struct registry *r, struct str user, struct str mailbox);
 void registry_refuse(struct registry *r, struct str user, struct str mailbox);
 
+/* registry_doubt: what is known of |mailbox| may be of another one. It is
+ * forgotten, and the mailbox not proved, until the user's own session shows it
+ * at the next registration. */
+void registry_doubt(struct registry *r, struct str user, struct str mailbox);
+
+/* registry_devices calls |fn|, which may change no registration, for each
+ * registration of |user|. */
+typedef void registry_device_fn(void *arg,
+                                const struct store_registration *reg);
+void registry_devices(const struct registry *r, struct str user,
+                      registry_device_fn *fn, void *arg);
+
 /* registry_has: the user has a device. */
 bool registry_has(const struct registry *r, struct str user);
 

@@ -294,6 +294,44 @@ static void refused_mailbox_is_registered_by_nobody(void **state)
 	                 ERR_NOT_FOUND);
 }
 
+static void doubted_mailbox_is_begun_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)testpush_phone(&f->p, "anna", "t1", "INBOX* Work*");
+	(void)testpush_phone(&f->p, "anna", "t2", "INBOX");
+	know(&f->p, "anna", "INBOX");
+	know(&f->p, "anna", "Work");
+	registry_doubt(f->p.registry, STR("anna"), STR("INBOX"));
+	want_disk(f, "login anna blob\n"
+	             "phone anna/t1 INBOX Work*\nphone anna/t2 INBOX\n"
+	             "state anna Work 7:12 messages=11 unseen=-1\n");
+	assert_false(
+		registry_is_proved(f->p.registry, STR("anna"), STR("INBOX")));
+}
+
+static void note_token(void *arg, const struct store_registration *reg)
+{
+	struct buf *tokens = arg;
+
+	assert_ok(buf_add(tokens, reg->device_token));
+}
+
+static void devices_of_a_user_are_walked(void **state)
+{
+	struct fixture *f = *state;
+	struct buf tokens;
+
+	(void)testpush_phone(&f->p, "anna", "t1", "INBOX*");
+	(void)testpush_phone(&f->p, "anna", "t2", "INBOX*");
+	(void)testpush_phone(&f->p, "bert", "t3", "INBOX*");
+	buf_init(&tokens, 100);
+	registry_devices(f->p.registry, STR("anna"), note_token, &tokens);
+	registry_devices(f->p.registry, STR("cleo"), note_token, &tokens);
+	assert_str(buf_str(&tokens), "t1t2");
+	buf_reset(&tokens);
+}
+
 /* Who registers it again begins with a new baseline: nobody compared it. */
 static void state_of_a_mailbox_that_nobody_wants_is_forgotten(void **state)
 {
@@ -486,6 +524,8 @@ int main(void)
 		TEST(what_was_proved_stays_proved),
 		TEST(wanted_is_each_mailbox_once_inbox_first),
 		TEST(refused_mailbox_is_registered_by_nobody),
+		TEST(doubted_mailbox_is_begun_anew),
+		TEST(devices_of_a_user_are_walked),
 		TEST(state_of_a_mailbox_that_nobody_wants_is_forgotten),
 		TEST(user_without_a_device_leaves_nothing_behind),
 		TEST(rejected_login_stays_rejected_until_another_is_put),

@@ -235,7 +235,8 @@ static void accepted(struct session *s)
 	sessions_logged_in(s->env->sessions, s);
 	if (s->env->opts->push_enabled && !is_other) {
 		service_logged_in(s->env->service, &l->who);
-		keep_login(s);
+		if (service_keeps_logins(s->env->service))
+			keep_login(s);
 	}
 	loop_timer_set(s->timer, (uint64_t)s->env->opts->idle_s * 1000);
 	relay_begin(s);

@@ -3,6 +3,7 @@
  * seal - AES-256-GCM (NIST SP 800-38D) with a random nonce for each blob:
  *
  *	blob  = version (1) nonce (12) ciphertext tag (16)
+ *	      / name-version (1) name
  *	plain = method (1) user-length (2, big endian) user
  *	        authzid-length (2) authzid password
  *
@@ -31,6 +32,7 @@ enum {
 	KEY_FILE_MAX = 128, /* 44 digits and a line end, generously */
 	NONCE_BYTES = 12,
 	TAG_BYTES = 16,
+	NAME_VERSION = 0,
 	VERSION = 1,
 	HEAD_BYTES = 1 + NONCE_BYTES,
 	PLAIN_MAX = 5 + 2 * IMAP_USER_MAX + IMAP_PASSWORD_MAX,
@@ -420,4 +422,23 @@ int seal_open(const struct seal *s, struct str user, struct str blob,
 		rc = parse_plain(str_new(plain, sealed.len), l_r);
 	mem_wipe(plain, sizeof(plain));
 	return rc;
+}
+
+int seal_name(struct str name, struct buf *out)
+{
+	const unsigned char version = NAME_VERSION;
+	int rc;
+
+	if (name.len >= out->max - out->len)
+		return ERR_LIMIT;
+	rc = buf_append(out, &version, 1);
+	return rc == ERR_OK ? buf_add(out, name) : rc;
+}
+
+int seal_name_open(struct str blob, struct str *name_r)
+{
+	if (blob.len < 2 || bytes(blob)[0] != NAME_VERSION)
+		return ERR_AUTH;
+	*name_r = str_sub(blob, 1, blob.len);
+	return ERR_OK;
 }

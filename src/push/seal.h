@@ -2,6 +2,7 @@
 /*
  * seal - logins sealed with AES-256-GCM under a key file, each bound to its
  * user (additional data), so that a row copied to another user does not open.
+ * And those that hold no secret: the name alone, in clear.
  */
 #ifndef PUSH_SEAL_H
 #define PUSH_SEAL_H
@@ -33,5 +34,16 @@ int seal_close(const struct seal *s, struct str user,
  * ERR_AUTH, sealed for another user, under another key, or damaged. */
 int seal_open(const struct seal *s, struct str user, struct str blob,
               struct imap_login *l_r) __attribute__((warn_unused_result));
+
+/*
+ * seal_name appends the blob of a login that is no more than the |name| by
+ * which the server knows the user (watch.login = master brings the secret).
+ * seal_name_open is the way back; the name is borrowed from |blob|. Results: 0;
+ * ERR_LIMIT; from the latter ERR_AUTH, what |blob| holds is sealed, or damaged.
+ */
+int seal_name(struct str name, struct buf *out)
+	__attribute__((warn_unused_result));
+int seal_name_open(struct str blob, struct str *name_r)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -46,6 +46,7 @@ struct service {
 	struct str default_domain;
 	struct list allow;
 	struct list deny;
+	bool names_only;
 	struct call_list calls;
 };
 
@@ -176,16 +177,45 @@ static void keep_login(struct service *s, struct str user,
 	buf_reset(&blob);
 }
 
+/* keep_name notes |name|, by which the backend knows |user|, unless that is
+ * what is kept. A refusal of it is over when they have just |logged_in|. */
+static void keep_name(struct service *s, struct str user, struct str name,
+                      bool logged_in)
+{
+	struct store_login row;
+	struct str known;
+	struct buf blob;
+
+	if (registry_login(s->registry, user, &row) == ERR_OK &&
+	    seal_name_open(row.blob, &known) == ERR_OK && str_eq(known, name) &&
+	    !(row.rejected && logged_in))
+		return;
+	buf_init(&blob, BLOB_MAX);
+	if (seal_name(name, &blob) == ERR_OK)
+		registry_login_put(s->registry, user, buf_str(&blob));
+	buf_reset(&blob);
+}
+
+bool service_keeps_logins(const struct service *s)
+{
+	return service_offers(s) && s->seal != NULL;
+}
+
 void service_logged_in(struct service *s, const struct imap_login *login)
 {
 	struct buf user;
 
-	if (!service_offers(s))
+	if (!service_offers(s) || imap_login_is_other(login))
 		return;
-	if (user_of(s, login->user, &user) == ERR_OK &&
-	    is_allowed(s, buf_str(&user)) &&
-	    registry_has(s->registry, buf_str(&user)))
+	if (user_of(s, login->user, &user) != ERR_OK ||
+	    !is_allowed(s, buf_str(&user)) ||
+	    !registry_has(s->registry, buf_str(&user)))
+		goto out;
+	if (s->names_only)
+		keep_name(s, buf_str(&user), login->user, true);
+	else
 		keep_login(s, buf_str(&user), login);
+out:
 	buf_reset(&user);
 }
 
@@ -304,7 +334,10 @@ void service_register(struct service *s,
 	if (user_of(s, registration->login_name, &user) == ERR_OK) {
 		put_registration(s, buf_str(&user), registration);
 		put_baselines(s, buf_str(&user), registration);
-		if (registration->login != NULL)
+		if (s->names_only)
+			keep_name(s, buf_str(&user), registration->login_name,
+			          false);
+		else if (registration->login != NULL)
 			keep_login(s, buf_str(&user), registration->login);
 	}
 	buf_reset(&user);
@@ -349,6 +382,7 @@ struct service *service_new(struct loop *loop, struct ledger *ledger,
 		s->default_domain = str_dup(str_of(opts->default_domain));
 	s->allow = copy_list(opts->allow, opts->allow_count);
 	s->deny = copy_list(opts->deny, opts->deny_count);
+	s->names_only = opts->names_only;
 	TAILQ_INIT(&s->calls);
 	return s;
 }

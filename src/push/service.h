@@ -28,9 +28,12 @@ struct service_opts {
 	size_t allow_count;
 	const struct str *deny;
 	size_t deny_count;
+	bool names_only; /* watch.login = master: of a login the name is kept,
+	                    in place of a password that was sealed earlier */
 };
 
-/* |seal| NULL: no login is kept (the seal key was unusable). Borrowed. */
+/* |seal| NULL: no password is kept (the seal key was unusable, or names are
+ * all that is kept). Borrowed. */
 struct service *service_new(struct loop *loop, struct ledger *ledger,
                             struct registry *registry, const struct seal *seal,
                             const struct service_opts *opts);
@@ -51,10 +54,14 @@ size_t service_mailboxes_max(const struct service *s);
 bool service_offer(const struct service *s, struct str login_name,
                    struct str *topic_r);
 
+/* service_keeps_logins: passwords are of use here. If not, none is to be held
+ * for a registration that may follow. */
+bool service_keeps_logins(const struct service *s);
+
 /*
  * service_logged_in: the backend accepted |login| (borrowed). If that user is
- * registered and the sealed login is absent, rejected or different, it is
- * sealed anew; otherwise nothing is kept.
+ * registered and what is kept of a login is absent, rejected or different, it
+ * is kept anew; otherwise nothing is.
  */
 void service_logged_in(struct service *s, const struct imap_login *login);
 
@@ -94,8 +101,8 @@ typedef void service_done_fn(void *arg, int rc);
 
 /*
  * service_register stores the registration, the baselines of mailboxes that
- * have none, and the sealed login in one transaction. Everything is copied;
- * |done| once, on a later turn.
+ * have none, and what is kept of the login in one transaction. Everything is
+ * copied; |done| once, on a later turn.
  */
 void service_register(struct service *s,
                       const struct service_registration *registration,

@@ -24,6 +24,7 @@ struct service {
 	size_t proved_count;
 	size_t mailboxes_max;
 	bool held;
+	bool no_logins;
 	STAILQ_HEAD(, call) calls;
 	struct buf said;
 };
@@ -113,6 +114,16 @@ void fake_service_release(struct service *s)
 {
 	s->held = false;
 	loop_defer(s->loop, on_later, s);
+}
+
+void fake_service_no_logins(struct service *s)
+{
+	s->no_logins = true;
+}
+
+bool service_keeps_logins(const struct service *s)
+{
+	return !s->no_logins;
 }
 
 void fake_service_topic(struct service *s, const char *topic)

@@ -28,6 +28,9 @@ void fake_service_release(struct service *s);
  * of 64. */
 void fake_service_limit(struct service *s, size_t mailboxes_max);
 
+/* fake_service_no_logins: passwords are of no use. */
+void fake_service_no_logins(struct service *s);
+
 /* fake_service_topic: NULL, and nothing is offered. */
 void fake_service_topic(struct service *s, const char *topic);
 

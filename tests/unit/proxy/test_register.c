@@ -421,6 +421,22 @@ static void password_is_kept_for_a_minute(void **arg)
 	stage_done(&st);
 }
 
+static void password_of_no_use_is_not_kept(void **arg)
+{
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	fake_service_no_logins(st.service);
+	fake_service_prove(st.service, "INBOX");
+	stage_start(&st);
+	stage_login(&st);
+	stage_c(&st, COMMAND("2", ""));
+	service_heard(&st, "logged-in user\nlookup user INBOX\n"
+	                   "register user login=no INBOX:proved\n");
+	stage_done(&st);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +456,7 @@ int main(void)
 		cmocka_unit_test(push_side_hangs),
 		cmocka_unit_test(session_ends_meanwhile),
 		cmocka_unit_test(password_is_kept_for_a_minute),
+		cmocka_unit_test(password_of_no_use_is_not_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -383,6 +383,40 @@ static void what_is_too_long_is_refused_whole(void **state)
 	free(long_password);
 }
 
+/* Names alone. */
+
+static void name_alone_comes_back_and_opens_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct imap_login login = { 0 };
+	struct str name;
+
+	load(f, true);
+	assert_ok(seal_name(STR("Anna"), &f->blob));
+	assert_ok(seal_name_open(buf_str(&f->blob), &name));
+	assert_str(name, "Anna");
+	assert_int_equal(
+		seal_open(f->seal, STR("anna"), buf_str(&f->blob), &login),
+		ERR_AUTH);
+	/* Nor is what is sealed a name. */
+	buf_reset(&f->blob);
+	seal_it(f);
+	assert_int_equal(seal_name_open(buf_str(&f->blob), &name), ERR_AUTH);
+	assert_int_equal(seal_name_open(STR(""), &name), ERR_AUTH);
+	assert_int_equal(seal_name_open(str_new("\0", 1), &name), ERR_AUTH);
+}
+
+static void name_that_does_not_fit_is_refused_whole(void **state)
+{
+	struct buf small;
+
+	(void)state;
+	buf_init(&small, 4);
+	assert_int_equal(seal_name(STR("Anna"), &small), ERR_LIMIT);
+	assert_int_equal(small.len, 0);
+	buf_reset(&small);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -403,6 +437,8 @@ int main(void)
 		TEST(no_byte_of_a_blob_may_be_missing_or_too_many),
 		TEST(blob_tells_nothing),
 		TEST(what_is_too_long_is_refused_whole),
+		TEST(name_alone_comes_back_and_opens_nothing),
+		TEST(name_that_does_not_fit_is_refused_whole),
 	};
 
 	return cmocka_run_group_tests_name("seal", tests, NULL, NULL);

@@ -551,6 +551,118 @@ static void login_that_may_not_be_kept_is_not(void **state)
 	want_disk(f, ANNA);
 }
 
+/* Names only: watch.login = master. */
+
+static void start_names(struct fixture *f)
+{
+	service_free(&f->service);
+	f->opts.names_only = true;
+	f->service = service_new(f->p.loop, f->p.ledger, f->p.registry, NULL,
+	                         &f->opts);
+}
+
+/* knows wants the row of |user| to be |name|, |rejected| or not. */
+static void knows(struct fixture *f, const char *user, const char *name,
+                  bool rejected)
+{
+	struct store_login row;
+	struct str found;
+
+	assert_ok(registry_login(f->p.registry, str_of(user), &row));
+	assert_ok(seal_name_open(row.blob, &found));
+	assert_str(found, name);
+	assert_int_equal(row.rejected, rejected);
+}
+
+static void passwords_are_kept_where_they_can_be_sealed(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	assert_true(service_keeps_logins(f->service));
+	start_names(f);
+	assert_false(service_keeps_logins(f->service));
+	f->opts.topic = NULL;
+	start(f);
+	assert_false(service_keeps_logins(f->service));
+}
+
+static void name_alone_is_committed_with_the_registration(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_batch *b;
+
+	f->opts.lowercase = true;
+	start_names(f);
+	logged_in(f, "Anna", "pw"); /* nobody yet */
+	registers(f, "Anna", "pw");
+	b = scriptstore_last(&f->p.disk);
+	assert_int_equal(b->registration_count, 1);
+	assert_int_equal(b->login_count, 1);
+	assert_null(
+		memmem(b->logins[0].blob.data, b->logins[0].blob.len, "pw", 2));
+	/* The backend gets it as it was typed. */
+	knows(f, "anna", "Anna", false);
+	logged_in(f, "aNNa", NULL);
+	knows(f, "anna", "aNNa", false);
+}
+
+static void known_name_is_not_written_again(void **state)
+{
+	struct fixture *f = *state;
+	size_t kept;
+
+	start_names(f);
+	registers(f, "anna", "pw");
+	kept = f->p.disk.kept_count;
+	logged_in(f, "anna", "other");
+	assert_int_equal(f->p.disk.kept_count, kept);
+}
+
+static void refused_name_is_tried_again_after_a_login_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	start_names(f);
+	registers(f, "anna", "pw");
+	registry_login_rejected(f->p.registry, STR("anna"));
+	registers(f, "anna", "pw"); /* on a session that was there before */
+	knows(f, "anna", "anna", true);
+	logged_in(f, "anna", "pw");
+	knows(f, "anna", "anna", false);
+}
+
+static void name_takes_the_place_of_a_sealed_password(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	registers(f, "anna", "pw");
+	start_names(f);
+	holds(f, "anna", "anna", "pw"); /* until then it is left */
+	logged_in(f, "anna", "pw");
+	knows(f, "anna", "anna", false);
+	/* And the other way round. */
+	f->opts.names_only = false;
+	start(f);
+	logged_in(f, "anna", "pw");
+	holds(f, "anna", "anna", "pw");
+}
+
+static void name_of_somebody_else_is_never_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct imap_login other = login_of("anna", "pw");
+
+	start_names(f);
+	registers(f, "anna", "pw");
+	registry_login_rejected(f->p.registry, STR("anna"));
+	other.authzid = STR("bert");
+	service_logged_in(f->service, &other);
+	knows(f, "anna", "anna", true);
+	secret_free(&other.password);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -573,6 +685,12 @@ int main(void)
 		TEST(login_that_does_not_open_is_sealed_anew),
 		TEST(login_as_somebody_else_is_never_kept),
 		TEST(login_that_may_not_be_kept_is_not),
+		TEST(passwords_are_kept_where_they_can_be_sealed),
+		TEST(name_alone_is_committed_with_the_registration),
+		TEST(known_name_is_not_written_again),
+		TEST(refused_name_is_tried_again_after_a_login_alone),
+		TEST(name_takes_the_place_of_a_sealed_password),
+		TEST(name_of_somebody_else_is_never_kept),
 	};
 
 	return cmocka_run_group_tests_name("service", tests, NULL, NULL);

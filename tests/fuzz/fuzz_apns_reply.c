@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * An answer of APNs: two bytes of status, Retry-After up to a NUL, the body.
- * Whatever it holds, only a clear 200 or 410 settles a push.
+ * Whatever it holds, only a clear 200 delivers, only a clear 410 unregisters.
  */
 #include <assert.h>
 #include <string.h>
@@ -13,6 +13,8 @@
 
 static void check(const struct push_result *result)
 {
+	bool refused = result->status >= 400 && result->status < 500;
+
 	assert(result->reason != NULL);
 	switch (result->verdict) {
 	case PUSH_DELIVERED:
@@ -25,15 +27,20 @@ static void check(const struct push_result *result)
 		       strcmp(result->reason, "ExpiredToken") == 0);
 		break;
 	case PUSH_LATER:
-		assert(result->delay_ms > 0 && result->delay_ms <= MAX_MS);
+		assert(result->delay_ms <= MAX_MS);
 		break;
 	case PUSH_AGAIN: /* only without an answer */
 		assert(0);
 		break;
 	case PUSH_SUSPECT:
-	case PUSH_STALE:
+		assert(strcmp(result->reason, "BadDeviceToken") == 0);
+		break;
 	case PUSH_HOLD:
+		assert(refused && result->delay_ms > 0);
+		break;
+	case PUSH_STALE:
 	case PUSH_DROP:
+		assert(refused);
 		break;
 	}
 }

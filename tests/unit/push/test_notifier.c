@@ -227,6 +227,22 @@ static void new_mail_takes_the_change_along(void **state)
 	rests(p);
 }
 
+/* Its timer would cut the window short. */
+static void new_mail_ends_the_debounce_of_a_change(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t id = testpush_phone(p, "anna", "t1", "INBOX*");
+
+	change(p);
+	fake_clock_advance(p->loop, DELAY_MS - 1000);
+	new_mail(p, 12);
+	rings(p, id);
+	fake_clock_advance(p->loop, 100);
+	new_mail(p, 13);
+	rings_after(p, id, MERGE_MS - 100);
+	rests(p);
+}
+
 static void change_after_new_mail_is_debounced_too(void **state)
 {
 	struct testpush *p = *state;
@@ -365,6 +381,7 @@ int main(void)
 		TEST(changes_without_end_ring_at_the_cap),
 		TEST(change_is_owed_on_disk_before_it_is_debounced),
 		TEST(new_mail_takes_the_change_along),
+		TEST(new_mail_ends_the_debounce_of_a_change),
 		TEST(change_after_new_mail_is_debounced_too),
 		TEST(change_goes_with_a_window_that_rings),
 		TEST(every_device_that_lists_the_mailbox_is_rung),

@@ -32,7 +32,7 @@ static void mailboxes_are_added_found_and_taken(void **state)
 {
 	struct testledger *f = *state;
 	const struct store_pending *row;
-	char names[40][8];
+	char names[40][16];
 	struct owed o;
 	uint64_t id;
 

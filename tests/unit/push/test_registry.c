@@ -135,13 +135,14 @@ static void lowered_limit_takes_effect_with_the_next_device(void **state)
 	want_disk(f, "phone anna/t5 INBOX*\nphone anna/t6 INBOX*\n");
 }
 
-/* put_as registers the one device under another account-id. */
-static uint64_t put_as(struct testpush *p, const char *account)
+/* put_as registers a device under another account-id. */
+static uint64_t put_as(struct testpush *p, const char *token,
+                       const char *account)
 {
 	const struct store_mailbox inbox = { STR("INBOX"), true };
 	const struct store_registration wish = { .user = STR("anna"),
 		                                 .account_id = str_of(account),
-		                                 .device_token = STR("t1"),
+		                                 .device_token = str_of(token),
 		                                 .subtopic = STR("sub"),
 		                                 .topic = STR("top"),
 		                                 .version = 2,
@@ -174,13 +175,31 @@ static void device_with_many_account_ids_keeps_the_newest(void **state)
 	testpush_restart(p);
 	for (int i = 0; i < 12; i++) {
 		(void)snprintf(account, sizeof(account), "acc%d", i);
-		ids[i] = put_as(p, account);
+		ids[i] = put_as(p, "t1", account);
 		fake_clock_advance(p->loop, 1000);
 	}
 	assert_int_equal(count_of(p, "anna"), 8);
 	for (int i = 0; i < 12; i++)
 		assert_int_equal(ledger_registration(p->ledger, ids[i]) != NULL,
 		                 i >= 4);
+}
+
+static void device_with_two_account_ids_is_one_device(void **state)
+{
+	struct fixture *f = *state;
+	struct testpush *p = &f->p;
+
+	p->registry_opts.devices_per_user = 2;
+	testpush_restart(p);
+	(void)put_as(p, "t1", "acc1");
+	(void)put_as(p, "t1", "acc2");
+	(void)put_as(p, "t2", "acc1");
+	(void)put_as(p, "t2", "acc2");
+	assert_int_equal(count_of(p, "anna"), 4);
+	fake_clock_advance(p->loop, 1000);
+	(void)put_as(p, "t2", "acc1");
+	(void)put_as(p, "t3", "acc1"); /* the other goes whole */
+	assert_int_equal(count_of(p, "anna"), 3);
 }
 
 static void mailboxes_over_the_limit_are_left_out(void **state)
@@ -486,9 +505,9 @@ static void clock_that_jumps_removes_nobody_who_comes_back(void **state)
 	(void)testpush_phone(p, "anna", "t1", "INBOX*");
 	(void)testpush_phone(p, "bert", "t2", "INBOX*");
 	fake_wall_jump(p->loop, (int64_t)(400 * DAY_MS));
+	(void)testpush_phone(p, "bert", "t2", "INBOX*"); /* not deserted */
 	fake_clock_advance(p->loop, 23 * HOUR_MS);
 	assert_true(registry_has(p->registry, STR("anna")));
-	(void)testpush_phone(p, "bert", "t2", "INBOX*");
 	fake_clock_advance(p->loop, 3 * HOUR_MS);
 	want_disk(f, "phone bert/t2 INBOX*\n");
 }
@@ -518,6 +537,7 @@ int main(void)
 		TEST(device_over_the_limit_ousts_the_one_seen_longest_ago),
 		TEST(lowered_limit_takes_effect_with_the_next_device),
 		TEST(device_with_many_account_ids_keeps_the_newest),
+		TEST(device_with_two_account_ids_is_one_device),
 		TEST(mailboxes_over_the_limit_are_left_out),
 		TEST(registering_again_is_seen_and_keeps_the_past),
 		TEST(mailbox_is_proved_for_all_devices_of_the_user),

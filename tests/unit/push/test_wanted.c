@@ -13,7 +13,7 @@ enum { BOXES = 300 };
 static void put(struct testledger *f, const char *token, int first, int step,
                 int count)
 {
-	static char names[BOXES][8];
+	static char names[BOXES][16];
 	static struct store_mailbox boxes[BOXES];
 	const struct store_registration row = {
 		.user = STR("anna"),
@@ -38,7 +38,7 @@ static void each_mailbox_once_and_proved_if_for_any(void **state)
 {
 	struct testledger *f = *state;
 	struct wanted w;
-	char name[8];
+	char name[16];
 
 	testledger_start(f);
 	put(f, "t1", 0, 2, 100);    /* even, to 198 */

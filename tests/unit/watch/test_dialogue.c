@@ -16,9 +16,25 @@ struct talk {
 };
 
 /* What a line of the server comes to. */
-enum { NOTHING, RESYNC, STATE, CHANGE, NEW };
+enum { NOTHING, RESYNC, STATE, CHANGE, NEW, SWEPT };
 
-static void begin(struct talk *t, const char *capabilities)
+/* want has the proved mailboxes of |list|, "INBOX Sent", be wanted. */
+static void want(struct talk *t, const char *list)
+{
+	struct store_mailbox wanted[8];
+	struct str rest = str_of(list);
+	size_t count = 0;
+
+	while (rest.len > 0) {
+		wanted[count].name = str_take(&rest, str_find(rest, ' '));
+		wanted[count++].proved = true;
+		(void)str_byte(&rest, ' ');
+	}
+	dialogue_want(&t->d, wanted, count, t->now_ms);
+}
+
+static void begin_wanting(struct talk *t, const char *capabilities,
+                          const char *list)
 {
 	const struct dialogue_opts opts = { RENEW_MS, POLL_MS };
 
@@ -26,7 +42,13 @@ static void begin(struct talk *t, const char *capabilities)
 	dialogue_init(&t->d, &opts, STR("anna"), STR("INBOX"));
 	assert_true(t->d.due_ms == DIALOGUE_NEVER);
 	assert_false(dialogue_listens(&t->d));
+	want(t, list);
 	dialogue_begin(&t->d, str_of(capabilities), t->now_ms);
+}
+
+static void begin(struct talk *t, const char *capabilities)
+{
+	begin_wanting(t, capabilities, "INBOX");
 }
 
 static void end(struct talk *t)
@@ -37,12 +59,10 @@ static void end(struct talk *t)
 /* says wants just |text| to have been said since the last such question. */
 static void says(struct talk *t, const char *text)
 {
-	char said[600];
-	struct str out = buf_str(&t->d.out);
+	struct str said = str_dup(buf_str(&t->d.out));
 
-	(void)snprintf(said, sizeof(said), "%.*s", (int)out.len,
-	               out.len > 0 ? out.data : "");
-	assert_string_equal(said, text);
+	assert_string_equal(said.data, text);
+	str_free(&said);
 	buf_clear(&t->d.out);
 }
 
@@ -63,7 +83,9 @@ static void hears(struct talk *t, const char *line, int what)
 	};
 	enum view_news news = VIEW_SAME;
 	int event = feed(t, line, &news);
-	int heard = event == DIALOGUE_RESYNC ? RESYNC : NOTHING;
+	int heard = event == DIALOGUE_RESYNC  ? RESYNC
+	            : event == DIALOGUE_SWEPT ? SWEPT
+	                                      : NOTHING;
 
 	if (event < 0)
 		fail_msg("%s: %s", line, t->why.text);
@@ -362,10 +384,9 @@ static void looks_are_a_second_apart(void **state)
 
 /* Without IDLE. */
 
-/* polls brings a server with |capabilities| through EXAMINE. */
-static void polls(struct talk *t, const char *capabilities)
+/* opens brings a server through EXAMINE. */
+static void opens(struct talk *t)
 {
-	begin(t, capabilities);
 	says(t, "W1 " ASK_STATUS);
 	hears(t,
 	      "* STATUS INBOX (MESSAGES 3 UIDNEXT 12 UIDVALIDITY 7 UNSEEN 1)",
@@ -375,6 +396,13 @@ static void polls(struct talk *t, const char *capabilities)
 	hears(t, "* 3 EXISTS", NOTHING);
 	hears(t, "* OK [UIDNEXT 12] x", NOTHING);
 	hears(t, "W2 OK done", NOTHING);
+}
+
+/* polls does so with one that has |capabilities|. */
+static void polls(struct talk *t, const char *capabilities)
+{
+	begin(t, capabilities);
+	opens(t);
 }
 
 static void without_idle_noop_asks_at_every_poll(void **state)
@@ -479,6 +507,274 @@ static void idle_that_ends_at_once_is_asked_at_the_next_poll(void **state)
 	t.now_ms += POLL_MS;
 	hears(&t, "W7 OK long enough", NOTHING);
 	says(&t, "W8 IDLE\r\n");
+	end(&t);
+}
+
+/* Other mailboxes. */
+
+#define ASK(tag, mailbox) \
+	tag " STATUS \"" mailbox "\" (UIDVALIDITY UIDNEXT MESSAGES UNSEEN)\r\n"
+
+/* swept wants a tagged |line| to tell that there are |messages| in |mailbox|.
+ */
+static void swept(struct talk *t, const char *line, const char *mailbox,
+                  uint32_t messages)
+{
+	hears(t, line, SWEPT);
+	assert_str(t->d.answer.mailbox->name, mailbox);
+	assert_int_equal(t->d.answer.verdict, SWEEP_SEEN);
+	assert_int_equal(t->d.answer.status.messages, messages);
+}
+
+/* sweeps answers two questions from |tag| on. */
+static void sweeps(struct talk *t, int tag)
+{
+	char text[400];
+
+	(void)snprintf(text, sizeof(text),
+	               ASK("W%d", "Sent") ASK("W%d", "Work"), tag, tag + 1);
+	says(t, text);
+	assert_true(dialogue_sweeps(&t->d));
+	hears(t, "* STATUS Sent (MESSAGES 5)", NOTHING);
+	(void)snprintf(text, sizeof(text), "W%d OK done", tag);
+	swept(t, text, "Sent", 5);
+	says(t, "");
+	hears(t, "* STATUS Work (MESSAGES 6)", NOTHING);
+	(void)snprintf(text, sizeof(text), "W%d OK done", tag + 1);
+	swept(t, text, "Work", 6);
+	assert_false(dialogue_sweeps(&t->d));
+}
+
+static void others_are_swept_before_idle_and_at_every_poll(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin_wanting(&t, "IDLE", "INBOX Sent Work");
+	opens(&t);
+	assert_false(dialogue_listens(&t.d));
+	sweeps(&t, 3);
+	says(&t, "W5 IDLE\r\n");
+	hears(&t, "+ idling", NOTHING);
+	t.now_ms += 1000;
+	hears(&t, "* OK Still here", NOTHING); /* moves nothing */
+	waits(&t, POLL_MS - 1000);
+	says(&t, "DONE\r\n");
+	hears(&t, "W5 OK done", NOTHING);
+	t.now_ms += 500;
+	sweeps(&t, 6);
+	says(&t, "W8 IDLE\r\n");
+	t.now_ms += 20;
+	hears(&t, "+ idling", NOTHING);
+	waits(&t, POLL_MS - 20); /* from the end of the sweep */
+	end(&t);
+}
+
+static void without_idle_others_are_swept_after_each_noop(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin_wanting(&t, "IMAP4rev1", "INBOX Sent Work");
+	opens(&t);
+	sweeps(&t, 3);
+	says(&t, "");
+	assert_true(dialogue_listens(&t.d));
+	waits(&t, POLL_MS);
+	says(&t, "W5 NOOP\r\n");
+	hears(&t, "W5 OK done", NOTHING);
+	sweeps(&t, 6);
+	waits(&t, POLL_MS);
+	says(&t, "W8 NOOP\r\n");
+	end(&t);
+}
+
+static void inbox_is_heard_during_a_sweep(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin_wanting(&t, "IDLE", "Sent Work");
+	opens(&t);
+	says(&t, ASK("W3", "Sent") ASK("W4", "Work"));
+	hears(&t, "* STATUS Sent (MESSAGES 5)", NOTHING);
+	hears(&t, "* 4 EXISTS", NEW);
+	swept(&t, "W3 OK done", "Sent", 5);
+	hears(&t, "* 1 FETCH (FLAGS (\\Seen))", NOTHING); /* not settled */
+	hears(&t, "* STATUS Work (MESSAGES 6)", NOTHING);
+	swept(&t, "W4 OK done", "Work", 6);
+	says(&t, ASK_FETCH("W5", "12:*"));
+	hears(&t, "* 4 FETCH (UID 12)", NOTHING);
+	hears(&t, "W5 OK done", STATE);
+	says(&t, "W6 IDLE\r\n"); /* the sweep is over */
+	end(&t);
+}
+
+static void refusals_are_told_and_the_sweep_goes_on(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin_wanting(&t, "IDLE", "Sent Work");
+	opens(&t);
+	says(&t, ASK("W3", "Sent") ASK("W4", "Work"));
+	hears(&t, "W4 NO [UNAVAILABLE] later", SWEPT);
+	assert_int_equal(t.d.answer.verdict, SWEEP_UNKNOWN);
+	says(&t, "");
+	hears(&t, "W3 NO no such mailbox", SWEPT);
+	assert_int_equal(t.d.answer.verdict, SWEEP_REFUSED);
+	assert_str(t.d.answer.mailbox->name, "Sent");
+	says(&t, "W5 IDLE\r\n");
+	end(&t);
+}
+
+static void sweep_is_answered_a_minute_after_the_last_answer(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin_wanting(&t, "IDLE", "Sent Work");
+	opens(&t);
+	t.now_ms += REPLY_MS - 1;
+	hears(&t, "* STATUS Sent (MESSAGES 5)", NOTHING); /* is none */
+	assert_int_equal(t.d.due_ms - t.now_ms, 1);
+	hears(&t, "W3 OK done", SWEPT);
+	assert_int_equal(t.d.due_ms - t.now_ms, REPLY_MS);
+	assert_int_equal(dialogue_due(&t.d, t.d.due_ms, &t.why), ERR_TIMEOUT);
+	assert_string_equal(t.why.text, "no answer to sweep within 60 s");
+	end(&t);
+}
+
+static void tag_that_is_not_open_ends_a_sweep(void **state)
+{
+	static const char *const lines[] = { "W2 OK", "W5 OK",   "W3 OK",
+		                             "W OK",  "W03x OK", "X4 OK" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct talk t;
+
+		begin_wanting(&t, "IDLE", "Sent Work");
+		opens(&t);
+		says(&t, ASK("W3", "Sent") ASK("W4", "Work"));
+		hears(&t, "W3 OK done", SWEPT);
+		ends_with(&t, lines[i], ERR_PARSE);
+		end(&t);
+	}
+}
+
+/* Uses are asked for where the server tells them, once for a list. */
+static void uses_are_asked_before_the_first_sweep(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin_wanting(&t, "IDLE LIST-EXTENDED SPECIAL-USE", "Sent Work");
+	opens(&t);
+	says(&t, "W3 LIST (SPECIAL-USE) \"\" \"*\" RETURN (SPECIAL-USE)\r\n");
+	assert_true(dialogue_sweeps(&t.d));
+	hears(&t, "* LIST (\\HasNoChildren \\Sent) \"/\" Sent", NOTHING);
+	hears(&t, "W3 OK done", NOTHING);
+	sweeps(&t, 4);
+	assert_true(t.d.sweep.mailboxes[0].is_used);
+	assert_false(t.d.sweep.mailboxes[1].is_used);
+	says(&t, "W6 IDLE\r\n");
+	hears(&t, "+ idling", NOTHING);
+	waits(&t, POLL_MS);
+	says(&t, "DONE\r\n");
+	hears(&t, "W6 OK", NOTHING);
+	sweeps(&t, 7);
+	says(&t, "W9 IDLE\r\n");
+	hears(&t, "+ idling", NOTHING);
+	want(&t, "Archive Sent Work");
+	waits(&t, 1000);
+	says(&t, "DONE\r\n");
+	hears(&t, "W9 OK", NOTHING);
+	says(&t, "W10 LIST (SPECIAL-USE) \"\" \"*\" RETURN (SPECIAL-USE)\r\n");
+	hears(&t, "* LIST (\\Trash) \"/\" Work", NOTHING);
+	hears(&t, "W10 NO not today", NOTHING); /* what came, came */
+	assert_false(t.d.sweep.mailboxes[1].is_used);
+	assert_true(t.d.sweep.mailboxes[2].is_used);
+	says(&t, ASK("W11", "Archive") ASK("W12", "Sent") ASK("W13", "Work"));
+	end(&t);
+}
+
+static void nothing_else_to_watch_costs_no_command(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin_wanting(&t, "IDLE SPECIAL-USE", "INBOX");
+	opens(&t);
+	says(&t, "W3 IDLE\r\n");
+	hears(&t, "+ idling", NOTHING);
+	waits(&t, RENEW_MS);
+	end(&t);
+}
+
+/* New wishes. */
+
+/* listens_wanting brings it into IDLE under W5, with two mailboxes. */
+static void listens_wanting(struct talk *t)
+{
+	begin_wanting(t, "IDLE", "INBOX Sent Work");
+	opens(t);
+	sweeps(t, 3);
+	says(t, "W5 IDLE\r\n");
+	hears(t, "+ idling", NOTHING);
+}
+
+static void new_mailbox_is_asked_for_in_a_second(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	listens_wanting(&t);
+	t.now_ms += 5000;
+	want(&t, "INBOX Sent Trash Work");
+	says(&t, "");
+	t.now_ms += 400;
+	want(&t, "INBOX Sent Trash Work X"); /* does not put it off */
+	waits(&t, 600);
+	says(&t, "DONE\r\n");
+	hears(&t, "W5 OK", NOTHING);
+	says(&t, ASK("W6", "Sent") ASK("W7", "Trash") ASK("W8", "Work")
+	                 ASK("W9", "X"));
+	end(&t);
+}
+
+static void wishes_without_a_new_mailbox_change_no_time(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	listens_wanting(&t);
+	t.now_ms += 5000;
+	want(&t, "INBOX Sent Work");
+	assert_int_equal(t.d.due_ms - t.now_ms, POLL_MS - 5000);
+	want(&t, "INBOX Work");
+	assert_int_equal(t.d.due_ms - t.now_ms, POLL_MS - 5000);
+	want(&t, "INBOX");
+	assert_int_equal(t.d.due_ms - t.now_ms, RENEW_MS - 5000);
+	says(&t, "");
+	end(&t);
+}
+
+/* While something is outstanding they wait for its end. */
+static void wishes_during_a_command_are_taken_after_it(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	begin(&t, "IDLE");
+	opens(&t);
+	says(&t, "W3 IDLE\r\n");
+	want(&t, "INBOX Sent Work");
+	says(&t, "");
+	hears(&t, "+ idling", NOTHING); /* a sweep was never: it is due */
+	says(&t, "DONE\r\n");
+	hears(&t, "W3 OK", NOTHING);
+	sweeps(&t, 4);
 	end(&t);
 }
 
@@ -668,6 +964,19 @@ int main(void)
 			refused_idle_is_asked_again_after_the_renewal_time),
 		cmocka_unit_test(
 			idle_that_ends_at_once_is_asked_at_the_next_poll),
+		cmocka_unit_test(
+			others_are_swept_before_idle_and_at_every_poll),
+		cmocka_unit_test(without_idle_others_are_swept_after_each_noop),
+		cmocka_unit_test(inbox_is_heard_during_a_sweep),
+		cmocka_unit_test(refusals_are_told_and_the_sweep_goes_on),
+		cmocka_unit_test(
+			sweep_is_answered_a_minute_after_the_last_answer),
+		cmocka_unit_test(tag_that_is_not_open_ends_a_sweep),
+		cmocka_unit_test(uses_are_asked_before_the_first_sweep),
+		cmocka_unit_test(nothing_else_to_watch_costs_no_command),
+		cmocka_unit_test(new_mailbox_is_asked_for_in_a_second),
+		cmocka_unit_test(wishes_without_a_new_mailbox_change_no_time),
+		cmocka_unit_test(wishes_during_a_command_are_taken_after_it),
 		cmocka_unit_test(every_command_is_answered_in_a_minute),
 		cmocka_unit_test(done_and_noop_are_answered_in_a_minute),
 		cmocka_unit_test(what_cannot_go_on_ends_it),

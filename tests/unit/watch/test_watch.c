@@ -107,11 +107,25 @@ static void one_watcher_for_all_devices_of_a_user(void **state)
 	start(f);
 	testwatch_user(&f->t, "anna");
 	(void)testpush_phone(&f->t.p, "anna", "t2", "INBOX*");
-	(void)testpush_phone(&f->t.p, "anna", "t3", "INBOX* Work*");
+	(void)testpush_phone(&f->t.p, "anna", "t3", "INBOX*");
 	dials(f, 1);
 	(void)is_watched(f, 12);
 	testwatch_user(&f->t, "anna"); /* registers again */
 	pass(f, 60000);
+	dials(f, 1);
+}
+
+/* A device that wants more is heard by the watcher that there is. */
+static void new_wish_reaches_the_watcher(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+
+	start(f);
+	testwatch_user(&f->t, "anna");
+	peer = is_watched(f, 12);
+	(void)testpush_phone(&f->t.p, "anna", "t2", "INBOX* Work*");
+	testwatch_heard(&f->t, peer, "DONE\r\n");
 	dials(f, 1);
 }
 
@@ -359,6 +373,20 @@ static void without_a_key_nobody_is_watched_and_nothing_breaks(void **state)
 	dials(f, 0);
 }
 
+static void nobody_is_watched_after_the_end(void **state)
+{
+	struct fixture *f = *state;
+
+	testwatch_user(&f->t, "anna");
+	start(f);
+	dials(f, 1);
+	watch_free(&f->watch);
+	assert_int_equal(fake_dials_open(f->t.p.loop), 0);
+	testwatch_user(&f->t, "bert");
+	pass(f, 60000);
+	dials(f, 1);
+}
+
 /* Nothing is missed. */
 
 static void mail_that_came_while_it_was_lost_rings(void **state)
@@ -399,6 +427,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_watcher_for_all_devices_of_a_user),
+		TEST(new_wish_reaches_the_watcher),
 		TEST(user_without_login_or_device_is_not_watched),
 		TEST(users_of_the_store_are_watched_after_the_load),
 		TEST(user_whose_last_device_goes_is_left),
@@ -411,6 +440,7 @@ int main(void)
 		TEST(refusal_for_a_while_is_repeated_with_back_off),
 		TEST(login_that_does_not_open_costs_no_connection),
 		TEST(without_a_key_nobody_is_watched_and_nothing_breaks),
+		TEST(nobody_is_watched_after_the_end),
 		TEST(mail_that_came_while_it_was_lost_rings),
 		TEST(mail_that_came_while_we_were_down_rings),
 	};

@@ -321,6 +321,7 @@ static void mail_that_comes_rings_in_that_turn(void **state)
 	b = scriptstore_last(&f->t.p.disk);
 	assert_int_equal(b->states[0].uidnext, 13);
 	assert_int_equal(b->pending_count, 0);
+	says(f, "+ idling\r\n");
 	assert_int_equal(f->watching, 1); /* once */
 }
 
@@ -351,6 +352,258 @@ static void octets_may_come_one_by_one(void **state)
 	                1);
 	heard(f, "W2 EXAMINE INBOX\r\n");
 	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+}
+
+/* Other mailboxes. */
+
+#define ASK(tag, mailbox) \
+	tag " STATUS \"" mailbox "\" (UIDVALIDITY UIDNEXT MESSAGES UNSEEN)\r\n"
+
+/* wants has anna's phone want |list|: with a star it is proved. */
+static void wants(struct fixture *f, const char *list)
+{
+	(void)testpush_phone(&f->t.p, "anna", "t-anna", list);
+	fake_run(f->t.p.loop);
+}
+
+/* open_inbox brings it from the dial to what comes after EXAMINE. */
+static void open_inbox(struct fixture *f)
+{
+	connect_to(f);
+	testwatch_log_in(&f->t, f->peer);
+	says(f, "* STATUS INBOX (UIDVALIDITY 7 UIDNEXT 12 MESSAGES 11)\r\n"
+	        "W1 OK done\r\n");
+	heard(f, "W2 EXAMINE INBOX\r\n");
+	says(f, "* 11 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n"
+	        "* OK [UIDNEXT 12] x\r\nW2 OK done\r\n");
+}
+
+static const struct store_state *state_of(struct fixture *f,
+                                          const char *mailbox)
+{
+	return ledger_state(f->t.p.ledger, STR("anna"), str_of(mailbox));
+}
+
+/* is_listed wants |mailbox| to be registered still, and how. */
+static void is_listed(struct fixture *f, const char *list)
+{
+	const struct store_registration *r = ledger_registration_first(
+		ledger_user_find(f->t.p.ledger, STR("anna")));
+	struct buf text;
+
+	buf_init(&text, 1000);
+	for (size_t i = 0; i < r->mailbox_count; i++) {
+		assert_ok(buf_adds(&text, i > 0 ? " " : ""));
+		assert_ok(buf_add(&text, r->mailboxes[i].name));
+		assert_ok(buf_adds(&text, r->mailboxes[i].proved ? "*" : ""));
+	}
+	assert_str(buf_str(&text), list);
+	buf_reset(&text);
+}
+
+/* New mail, a change, nothing; what is not known yet is a baseline. */
+static void folders_are_compared_before_idle(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* A* B* C* D*");
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "INBOX", 12);
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "A", 5);
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "B", 5);
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "C", 5);
+	open_inbox(f);
+	heard(f, ASK("W3", "A") ASK("W4", "B") ASK("W5", "C") ASK("W6", "D"));
+	assert_int_equal(f->watching, 0);
+	says(f, "* STATUS A (UIDVALIDITY 7 UIDNEXT 6 MESSAGES 5)\r\n"
+	        "W3 OK\r\n"
+	        "* STATUS B (UIDVALIDITY 7 UIDNEXT 5 MESSAGES 3)\r\n"
+	        "W4 OK\r\n"
+	        "* STATUS C (UIDVALIDITY 7 UIDNEXT 5 MESSAGES 4)\r\n"
+	        "W5 OK\r\n"
+	        "* STATUS D (UIDVALIDITY 7 UIDNEXT 9 MESSAGES 8)\r\n"
+	        "W6 OK\r\n");
+	heard(f, "W7 IDLE\r\n");
+	says(f, "+ idling\r\n");
+	assert_int_equal(f->watching, 1);
+	testpush_sees(&f->t.p, "t-anna A,B v2 try=0\n");
+	assert_int_equal(state_of(f, "A")->uidnext, 6);
+	assert_int_equal(state_of(f, "B")->messages, 3);
+	assert_int_equal(state_of(f, "D")->uidnext, 9);
+}
+
+/* It was deleted and made again, or what was in it is from a backup. */
+static void folder_that_is_another_one_rings(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* A*");
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "A", 5);
+	open_inbox(f);
+	heard(f, ASK("W3", "A"));
+	says(f, "W3 NO no such mailbox\r\n");
+	is_listed(f, "INBOX* A*"); /* it may come back */
+	testpush_sees(&f->t.p, "");
+	assert_int_equal(state_of(f, "A")->uidnext, 5);
+	heard(f, "W4 IDLE\r\n");
+	says(f, "+ idling\r\n");
+	fake_clock_advance(f->t.p.loop, 60000);
+	heard(f, "DONE\r\n");
+	says(f, "W4 OK\r\n");
+	heard(f, ASK("W5", "A"));
+	says(f, "* STATUS A (UIDVALIDITY 8 UIDNEXT 1 MESSAGES 0)\r\nW5 OK\r\n");
+	testpush_sees(&f->t.p, "t-anna A v2 try=0\n");
+	assert_int_equal(state_of(f, "A")->uidvalidity, 8);
+}
+
+static void mail_into_sent_and_the_like_is_a_change(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* Sent*");
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "Sent", 5);
+	connect_to(f);
+	says(f, TESTWATCH_GREETING);
+	fake_written_clear(f->peer);
+	says(f, "W0 OK [CAPABILITY IDLE SPECIAL-USE] in\r\n"
+	        "* STATUS INBOX (UIDNEXT 12 MESSAGES 11)\r\nW1 OK\r\n"
+	        "* 11 EXISTS\r\n* OK [UIDNEXT 12] x\r\nW2 OK\r\n");
+	fake_written_clear(f->peer);
+	says(f, "* LIST (\\Sent) \"/\" Sent\r\nW3 OK\r\n");
+	heard(f, ASK("W4", "Sent"));
+	says(f, "* STATUS Sent (UIDVALIDITY 7 UIDNEXT 6 MESSAGES 5)\r\n"
+	        "W4 OK\r\n");
+	fake_clock_advance(f->t.p.loop, 19999);
+	testpush_sees(&f->t.p, "");
+	fake_clock_advance(f->t.p.loop, 1);
+	testpush_sees(&f->t.p, "t-anna Sent v2 try=0\n");
+}
+
+/* Proof. */
+
+static void status_as_the_user_proves_a_mailbox(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX A");
+	open_inbox(f);
+	is_listed(f, "INBOX* A");
+	says(f, "* STATUS A (UIDVALIDITY 7 UIDNEXT 5 MESSAGES 4)\r\nW3 OK\r\n");
+	is_listed(f, "INBOX* A*");
+	testpush_sees(&f->t.p, "");
+	assert_int_equal(state_of(f, "A")->uidnext, 5);
+}
+
+static void mailbox_that_is_refused_is_registered_no_more(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* A B C");
+	open_inbox(f);
+	fake_written_clear(f->peer);
+	says(f, "W3 NO Mailbox doesn't exist\r\n"
+	        "W4 NO [NOPERM] not yours\r\n"
+	        "W5 NO [UNAVAILABLE] not now\r\n");
+	is_listed(f, "INBOX* C");
+	watcher_refresh(f->watcher);
+	heard(f, "W6 IDLE\r\n");
+	says(f, "+ idling\r\n");
+	fake_clock_advance(f->t.p.loop, 60000);
+	heard(f, "DONE\r\n");
+	says(f, "W6 OK\r\n");
+	heard(f, ASK("W7", "C")); /* again, and just that */
+	testpush_sees(&f->t.p, "");
+}
+
+/* A phone proves it, and its session tells from where new mail counts, while
+ * our question is on its way: what came since then is news. */
+static void proof_by_a_session_is_not_overlooked(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* A B");
+	open_inbox(f);
+	fake_written_clear(f->peer);
+	wants(f, "INBOX* A* B*");
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "A", 5);
+	says(f, "* STATUS A (UIDVALIDITY 7 UIDNEXT 6 MESSAGES 5)\r\n"
+	        "W3 OK\r\nW4 NO no such mailbox\r\n");
+	is_listed(f, "INBOX* A* B*");
+	testpush_sees(&f->t.p, "t-anna A v2 try=0\n");
+}
+
+/* Wishes change. */
+
+static void new_wish_is_watched_without_another_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	testwatch_bring_up(&f->t, f->peer, 12);
+	wants(f, "INBOX* A*");
+	watcher_refresh(f->watcher);
+	heard(f, "DONE\r\n");
+	wants(f, "INBOX* A* B*"); /* while it cannot hear */
+	watcher_refresh(f->watcher);
+	says(f, "W3 OK\r\n");
+	heard(f, ASK("W4", "A") ASK("W5", "B"));
+	says(f, "* STATUS A (UIDNEXT 5)\r\nW4 OK\r\n");
+	wants(f, "INBOX* B* C*");
+	watcher_refresh(f->watcher);
+	says(f, "* STATUS B (UIDNEXT 6)\r\nW5 OK\r\n");
+	assert_null(state_of(f, "A"));
+	assert_int_equal(state_of(f, "B")->uidnext, 6);
+	heard(f, "W6 IDLE\r\n");
+	says(f, "+ idling\r\n");
+	fake_clock_advance(f->t.p.loop, 1000);
+	heard(f, "DONE\r\n");
+	says(f, "W6 OK\r\n");
+	heard(f, ASK("W7", "B") ASK("W8", "C"));
+	assert_int_equal(f->watching, 1);
+}
+
+static void refresh_of_one_that_is_not_up_yet_is_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	watcher_refresh(f->watcher);
+	heard(f, "");
+	wants(f, "INBOX* A*");
+	says(f, TESTWATCH_GREETING);
+	fake_written_clear(f->peer);
+	watcher_refresh(f->watcher);
+	heard(f, "");
+	says(f, "W0 OK [CAPABILITY IDLE] in\r\n");
+	heard(f, TESTWATCH_STATUS);
+	watcher_refresh(f->watcher);
+	fake_push_eof(f->peer);
+	has_ended(f, WATCHER_LOST, "closed the connection");
+}
+
+/* Those who connected together do not sweep together. */
+static void sweeps_are_spread_over_an_eighth(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t first = 0;
+	bool differ = false;
+
+	wants(f, "INBOX* A*");
+	for (int i = 0; i < 40; i++) {
+		uint64_t waited = 0;
+
+		open_inbox(f);
+		says(f, "* STATUS A (UIDNEXT 5)\r\nW3 OK\r\n");
+		says(f, "+ idling\r\n");
+		fake_written_clear(f->peer);
+		for (; fake_written(f->peer).len == 0; waited += 100)
+			fake_clock_advance(f->t.p.loop, 100);
+		assert_in_range(waited, 52500, 60000);
+		first = i == 0 ? waited : first;
+		differ = differ || waited != first;
+		watcher_free(&f->watcher);
+		fake_peer_free(&f->peer);
+	}
+	assert_true(differ);
 }
 
 /* Those who connected together do not renew together. */
@@ -490,6 +743,15 @@ int main(void)
 		TEST(mail_that_comes_rings_in_that_turn),
 		TEST(change_is_debounced),
 		TEST(octets_may_come_one_by_one),
+		TEST(folders_are_compared_before_idle),
+		TEST(folder_that_is_another_one_rings),
+		TEST(mail_into_sent_and_the_like_is_a_change),
+		TEST(status_as_the_user_proves_a_mailbox),
+		TEST(mailbox_that_is_refused_is_registered_no_more),
+		TEST(proof_by_a_session_is_not_overlooked),
+		TEST(new_wish_is_watched_without_another_connection),
+		TEST(refresh_of_one_that_is_not_up_yet_is_nothing),
+		TEST(sweeps_are_spread_over_an_eighth),
 		TEST(renewals_are_spread_over_an_eighth),
 		TEST(connection_that_ends_is_lost),
 		TEST(server_that_falls_silent_is_lost),

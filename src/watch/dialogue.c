@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * dialogue - one command at a time, so that a reply can only be the reply to
- * it. Does not know users, the store or how bytes travel. RFC 9051 section 6,
- * RFC 2177.
+ * it; only questions of a sweep go together, each with a tag of its own. Does
+ * not know users, the store or how bytes travel. RFC 9051 section 6, RFC 2177,
+ * RFC 6154 section 5.
  */
 #include "watch/dialogue.h"
 
@@ -19,18 +20,21 @@ enum {
 	/* UID FETCH is asked at most this often: mail that comes in a burst,
 	 * or a server that announces without end, costs it no more. */
 	DIALOGUE_LOOK_MS = 1000,
-	DIALOGUE_OUT_MAX = 512,
+	/* A new mailbox is asked for so soon, and no sooner: whoever registers
+	 * ever new ones costs the server one sweep a second. */
+	DIALOGUE_SOON_MS = 1000,
 	DIALOGUE_LIST_MAX = 64 * 1024,
 };
 
 #define TO(state) (1U << DIALOGUE_##state)
-#define TO_NEXT (TO(LOOK) | TO(ASKED) | TO(REST))
+#define TO_NEXT (TO(LOOK) | TO(USES) | TO(SWEEP) | TO(ASKED) | TO(REST))
 
 typedef int reply_fn(struct dialogue *d, const struct imap_response *r,
                      uint64_t now_ms);
 
 static reply_fn on_capability_reply, on_status_reply, on_examine_reply,
-	on_look_reply, on_idle_reply, on_done_reply, on_noop_reply;
+	on_look_reply, on_uses_reply, on_sweep_reply, on_idle_reply,
+	on_done_reply, on_noop_reply;
 
 /* One row for each state: its name, where it may lead, and what is done with
  * a tagged reply in it; NULL: none may come. */
@@ -45,6 +49,8 @@ static const struct row {
 	[DIALOGUE_STATUS] = { "status", TO(EXAMINE), on_status_reply },
 	[DIALOGUE_EXAMINE] = { "examine", TO_NEXT, on_examine_reply },
 	[DIALOGUE_LOOK] = { "look", TO_NEXT, on_look_reply },
+	[DIALOGUE_USES] = { "uses", TO(SWEEP), on_uses_reply },
+	[DIALOGUE_SWEEP] = { "sweep", TO_NEXT, on_sweep_reply },
 	[DIALOGUE_ASKED] = { "asked", TO(IDLE) | TO_NEXT, on_idle_reply },
 	[DIALOGUE_IDLE] = { "idle", TO(DONE) | TO_NEXT, on_idle_reply },
 	[DIALOGUE_DONE] = { "done", TO_NEXT, on_done_reply },
@@ -117,20 +123,59 @@ static bool is_look_due(const struct dialogue *d, uint64_t now_ms)
 	return view_look_wanted(&d->view) && now_ms >= d->look_from_ms;
 }
 
-/* listen_until sets when listening ends: after |ms|, or for a look. */
+static bool is_sweep_due(const struct dialogue *d, uint64_t now_ms)
+{
+	return d->sweep.count > 0 && now_ms >= d->sweep_from_ms;
+}
+
+/* listen_until sets when listening ends: after |ms|, or for a look or a
+ * sweep. */
 static void listen_until(struct dialogue *d, uint64_t ms)
 {
 	d->due_ms = d->since_ms + ms;
 	if (view_look_wanted(&d->view) && d->look_from_ms < d->due_ms)
 		d->due_ms = d->look_from_ms;
+	if (d->sweep.count > 0 && d->sweep_from_ms < d->due_ms)
+		d->due_ms = d->sweep_from_ms;
 }
 
-/* next decides what comes when nothing is outstanding. A sweep of other
- * mailboxes by STATUS belongs here, before IDLE. */
+static void next(struct dialogue *d, uint64_t now_ms);
+
+/* say_sweep asks the next questions, or goes on if there are none. */
+static void say_sweep(struct dialogue *d, uint64_t now_ms)
+{
+	size_t asked = sweep_ask(&d->sweep, d->tag + 1, &d->out);
+
+	if (asked > 0) {
+		set_state(d, DIALOGUE_SWEEP, now_ms);
+		d->tag += (uint32_t)asked;
+	} else {
+		/* From its end: INBOX is listened to in any case. */
+		d->sweep_from_ms = now_ms + d->opts.poll_ms;
+		next(d, now_ms);
+	}
+}
+
+/* begin_sweep learns the uses first, once for each list of mailboxes. */
+static void begin_sweep(struct dialogue *d, uint64_t now_ms)
+{
+	if (d->uses_known || !d->tells_uses) {
+		say_sweep(d, now_ms);
+		return;
+	}
+	d->uses_known = true;
+	sweep_forget_uses(&d->sweep);
+	say(d, DIALOGUE_USES, now_ms,
+	    "LIST (SPECIAL-USE) \"\" \"*\" RETURN (SPECIAL-USE)");
+}
+
+/* next decides what comes when nothing is outstanding. */
 static void next(struct dialogue *d, uint64_t now_ms)
 {
 	if (is_look_due(d, now_ms)) {
 		say_look(d, now_ms);
+	} else if (is_sweep_due(d, now_ms)) {
+		begin_sweep(d, now_ms);
 	} else if (now_ms >= d->idle_from_ms) {
 		say(d, DIALOGUE_ASKED, now_ms, "IDLE");
 	} else {
@@ -140,24 +185,46 @@ static void next(struct dialogue *d, uint64_t now_ms)
 	}
 }
 
-/* heard is called after each response while we listen: a look that is wanted
- * is taken at once, or as soon as another is allowed. */
+/* wake ends listening. */
+static void wake(struct dialogue *d, uint64_t now_ms)
+{
+	if (d->state == DIALOGUE_IDLE)
+		say_done(d, now_ms);
+	else if (is_look_due(d, now_ms))
+		say_look(d, now_ms);
+	else
+		say(d, DIALOGUE_NOOP, now_ms, "NOOP");
+}
+
+/* heard is called after each response while we listen: a look or a sweep that
+ * is wanted is taken at once, or as soon as another is allowed. */
 static void heard(struct dialogue *d, uint64_t now_ms)
 {
 	bool idle = d->state == DIALOGUE_IDLE;
 
-	if (!is_look_due(d, now_ms))
-		listen_until(d, idle ? d->opts.renew_ms : d->opts.poll_ms);
-	else if (idle)
-		say_done(d, now_ms);
+	if (is_look_due(d, now_ms) || is_sweep_due(d, now_ms))
+		wake(d, now_ms);
 	else
-		say_look(d, now_ms);
+		listen_until(d, idle ? d->opts.renew_ms : d->opts.poll_ms);
 }
 
 static void note_capabilities(struct dialogue *d, struct str list)
 {
 	d->idle_from_ms =
 		imap_capability_has(list, STR("IDLE")) ? 0 : DIALOGUE_NEVER;
+	d->tells_uses = imap_capability_has(list, STR("SPECIAL-USE"));
+}
+
+/* tag_number is the number of a tag of ours; 0, which no command has: it is
+ * none. */
+static uint32_t tag_number(struct str tag)
+{
+	uint64_t number;
+
+	if (!str_byte(&tag, 'W') ||
+	    str_number(&tag, UINT32_MAX, &number) != ERR_OK || tag.len > 0)
+		return 0;
+	return (uint32_t)number;
 }
 
 static int on_capability_reply(struct dialogue *d,
@@ -198,6 +265,24 @@ static int on_look_reply(struct dialogue *d, const struct imap_response *r,
 	return DIALOGUE_NOTHING;
 }
 
+static int on_uses_reply(struct dialogue *d, const struct imap_response *r,
+                         uint64_t now_ms)
+{
+	(void)r; /* refused: then all of them are for mail */
+	say_sweep(d, now_ms);
+	return DIALOGUE_NOTHING;
+}
+
+static int on_sweep_reply(struct dialogue *d, const struct imap_response *r,
+                          uint64_t now_ms)
+{
+	sweep_reply(&d->sweep, tag_number(r->tag), r, &d->answer);
+	d->due_ms = now_ms + DIALOGUE_REPLY_MS;
+	if (d->sweep.open == 0)
+		say_sweep(d, now_ms);
+	return DIALOGUE_SWEPT;
+}
+
 /* The server ended IDLE, or never began it. */
 static int on_idle_reply(struct dialogue *d, const struct imap_response *r,
                          uint64_t now_ms)
@@ -230,14 +315,13 @@ static int on_noop_reply(struct dialogue *d, const struct imap_response *r,
 	return DIALOGUE_NOTHING;
 }
 
-/* The tag must be that of the one command that is outstanding. */
+/* The tag must be that of a command that is outstanding. */
 static bool is_our_tag(const struct dialogue *d, struct str tag)
 {
-	uint64_t number;
+	uint32_t number = tag_number(tag);
 
-	return str_byte(&tag, 'W') &&
-	       str_number(&tag, UINT32_MAX, &number) == ERR_OK &&
-	       tag.len == 0 && number == d->tag;
+	return d->state == DIALOGUE_SWEEP ? sweep_is_open(&d->sweep, number)
+	                                  : number == d->tag;
 }
 
 static int on_tagged(struct dialogue *d, const struct imap_response *r,
@@ -298,6 +382,14 @@ static int on_untagged(struct dialogue *d, const struct imap_response *r,
 		return ERR_CLOSED;
 	if (d->state == DIALOGUE_STATUS && imap_response_is(r, STR("STATUS")))
 		return on_status_data(d, r);
+	if (d->state == DIALOGUE_SWEEP && imap_response_is(r, STR("STATUS"))) {
+		sweep_status(&d->sweep, r);
+		return ERR_OK;
+	}
+	if (d->state == DIALOGUE_USES && imap_response_is(r, STR("LIST"))) {
+		sweep_use(&d->sweep, r);
+		return ERR_OK;
+	}
 	if (d->state == DIALOGUE_CAPABILITY &&
 	    imap_response_is(r, STR("CAPABILITY")))
 		return on_capability_data(d, response);
@@ -365,26 +457,9 @@ int dialogue_feed(struct dialogue *d, struct str response, uint64_t now_ms,
 
 int dialogue_due(struct dialogue *d, uint64_t now_ms, struct err_detail *why)
 {
-	switch (d->state) {
-	case DIALOGUE_IDLE:
-		say_done(d, now_ms);
+	if (dialogue_listens(d)) {
+		wake(d, now_ms);
 		return ERR_OK;
-	case DIALOGUE_REST:
-		if (is_look_due(d, now_ms))
-			say_look(d, now_ms);
-		else
-			say(d, DIALOGUE_NOOP, now_ms, "NOOP");
-		return ERR_OK;
-	case DIALOGUE_START:
-	case DIALOGUE_CAPABILITY:
-	case DIALOGUE_STATUS:
-	case DIALOGUE_EXAMINE:
-	case DIALOGUE_LOOK:
-	case DIALOGUE_ASKED:
-	case DIALOGUE_DONE:
-	case DIALOGUE_NOOP:
-	case DIALOGUE_STATES:
-		break;
 	}
 	return err_set(why, ERR_TIMEOUT, "no answer to %s within %d s",
 	               rows[d->state].name, DIALOGUE_REPLY_MS / 1000);
@@ -419,12 +494,33 @@ void dialogue_init(struct dialogue *d, const struct dialogue_opts *opts,
 		.idle_from_ms = DIALOGUE_NEVER,
 	};
 	view_init(&d->view, user, mailbox);
-	buf_init(&d->out, DIALOGUE_OUT_MAX);
+	sweep_init(&d->sweep);
+	buf_init(&d->out, SWEEP_BATCH_BYTES);
 }
 
 void dialogue_done(struct dialogue *d)
 {
+	sweep_done(&d->sweep);
 	buf_reset(&d->out);
+}
+
+void dialogue_want(struct dialogue *d, const struct store_mailbox *wanted,
+                   size_t count, uint64_t now_ms)
+{
+	uint64_t soon_ms = now_ms + DIALOGUE_SOON_MS;
+
+	if (sweep_set(&d->sweep, wanted, count)) {
+		d->uses_known = false;
+		if (soon_ms < d->sweep_from_ms)
+			d->sweep_from_ms = soon_ms;
+	}
+	if (dialogue_listens(d))
+		heard(d, now_ms);
+}
+
+bool dialogue_sweeps(const struct dialogue *d)
+{
+	return d->state == DIALOGUE_USES || d->state == DIALOGUE_SWEEP;
 }
 
 void dialogue_begin(struct dialogue *d, struct str capabilities,

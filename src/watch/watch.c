@@ -367,6 +367,8 @@ static void on_user(void *arg, struct str user)
 			account_queue(account_new(w, user));
 		else if (a->state == ACCOUNT_LOCKED)
 			account_queue(a);
+		else if (a->watcher != NULL)
+			watcher_refresh(a->watcher);
 	} else if (a != NULL) {
 		log_info(&a->log, "no longer watched user=%s",
 		         log_safe(user, &text));

@@ -78,7 +78,8 @@ struct watcher {
 	struct loop_timer *timer;
 	struct imap_reader reader;
 	struct dialogue dialogue;
-	bool told; /* on_watching was called */
+	bool stale; /* the dialogue does not know what is wanted now */
+	bool told;  /* on_watching was called */
 	enum watcher_end end;
 	char *why;
 };
@@ -164,15 +165,99 @@ static void watcher_report(struct watcher *w, enum view_news news,
 	notifier_event(w->env->notifier, kinds[news], now);
 }
 
-/* watcher_compare reports what happened since the stored state. */
-static void watcher_compare(struct watcher *w, struct store_state *now)
+/* compare tells what happened to a mailbox since its stored state. */
+static enum view_news compare(const struct watcher *w, struct store_state *now)
 {
 	struct store_state stored;
 	int rc;
 
 	rc = registry_state(w->env->registry, w->user, now->mailbox, &stored);
-	watcher_report(w, view_compare(rc == ERR_OK ? &stored : NULL, now),
-	               now);
+	return view_compare(rc == ERR_OK ? &stored : NULL, now);
+}
+
+/* watcher_resync: INBOX may be read, and this is what is in it. */
+static void watcher_resync(struct watcher *w)
+{
+	struct store_state *now = &w->dialogue.view.now;
+
+	registry_prove(w->env->registry, w->user, now->mailbox);
+	watcher_report(w, compare(w, now), now);
+}
+
+static void watcher_seen(struct watcher *w, const struct sweep_answer *answer)
+{
+	const struct sweep_mailbox *mailbox = answer->mailbox;
+	enum view_news news;
+	struct view view;
+
+	view_init(&view, w->user, mailbox->name);
+	view_status(&view, &answer->status);
+	news = compare(w, &view.now);
+	if (news == VIEW_NEW && mailbox->is_used)
+		news = VIEW_CHANGE;
+	if (!mailbox->is_proved)
+		registry_prove(w->env->registry, w->user, mailbox->name);
+	watcher_report(w, news, &view.now);
+}
+
+/* A mailbox that was proved stays registered: it may come back. */
+static void watcher_refused_mailbox(struct watcher *w, struct str name)
+{
+	struct log_text mailbox;
+
+	if (registry_is_proved(w->env->registry, w->user, name))
+		return;
+	log_info(&w->log, "not watched mailbox=\"%s\": refused",
+	         log_safe(name, &mailbox));
+	registry_refuse(w->env->registry, w->user, name);
+}
+
+static void watcher_swept(struct watcher *w, const struct sweep_answer *answer)
+{
+	switch (answer->verdict) {
+	case SWEEP_SEEN:
+		watcher_seen(w, answer);
+		break;
+	case SWEEP_REFUSED:
+		watcher_refused_mailbox(w, answer->mailbox->name);
+		break;
+	case SWEEP_UNKNOWN:
+		break; /* asked again at the next sweep */
+	}
+}
+
+struct wishes {
+	struct store_mailbox *items;
+	size_t count;
+	size_t room;
+};
+
+static void add_wish(void *arg, struct str mailbox, bool proved)
+{
+	struct wishes *wishes = arg;
+
+	if (wishes->count == wishes->room) {
+		wishes->room = wishes->room * 2 + 8;
+		wishes->items = xrealloc(wishes->items, wishes->room,
+		                         sizeof(*wishes->items));
+	}
+	wishes->items[wishes->count].name = mailbox;
+	wishes->items[wishes->count++].proved = proved;
+}
+
+/* watcher_update tells the dialogue what is wanted, as soon as it can hear
+ * that. */
+static void watcher_update(struct watcher *w)
+{
+	struct wishes wishes = { .count = 0 };
+
+	if (!w->stale || dialogue_sweeps(&w->dialogue))
+		return;
+	w->stale = false;
+	(void)registry_wanted(w->env->registry, w->user, add_wish, &wishes);
+	dialogue_want(&w->dialogue, wishes.items, wishes.count,
+	              loop_now_ms(w->env->loop));
+	free(wishes.items);
 }
 
 /* watcher_step does what the dialogue wants done. */
@@ -181,6 +266,7 @@ static void watcher_step(struct watcher *w)
 	struct dialogue *d = &w->dialogue;
 	uint64_t now_ms = loop_now_ms(w->env->loop);
 
+	watcher_update(w);
 	loop_timer_set(w->timer, d->due_ms > now_ms ? d->due_ms - now_ms : 0);
 	watcher_write(w, &d->out);
 	if (w->state == WATCHER_TALK && !w->told && dialogue_listens(d)) {
@@ -204,9 +290,11 @@ static void watcher_talk(struct watcher *w, struct str response)
 		return;
 	}
 	if (event == DIALOGUE_RESYNC)
-		watcher_compare(w, &d->view.now);
+		watcher_resync(w);
 	else if (event == DIALOGUE_NEWS)
 		watcher_report(w, news, &d->view.now);
+	else if (event == DIALOGUE_SWEPT)
+		watcher_swept(w, &d->answer);
 	if (d->state != before)
 		log_debug(&w->log, "dialogue %s -> %s",
 		          dialogue_state_name(before),
@@ -242,6 +330,7 @@ static void watcher_logged_in(struct watcher *w)
 	buf_init(&w->try->capabilities, 0);
 	login_try_free(&w->try);
 	watcher_set_state(w, WATCHER_TALK);
+	watcher_update(w);
 	dialogue_begin(&w->dialogue, buf_str(&list), loop_now_ms(w->env->loop));
 	buf_reset(&list);
 	watcher_step(w);
@@ -406,12 +495,11 @@ static void on_due(void *arg)
 		watcher_step(w);
 }
 
-/* Those who connected together do not renew together. */
-static uint64_t renew_ms(const struct watch_opts *opts)
+/* spread makes of |s| seconds something less, at random: those who connected
+ * together renew and sweep at different times. */
+static uint64_t spread_ms(uint32_t s)
 {
-	uint64_t earlier_s = rand_below(opts->renew_s / 8 + 1);
-
-	return (opts->renew_s - earlier_s) * 1000;
+	return (uint64_t)s * 1000 - rand_below(s * (1000 / 8) + 1);
 }
 
 struct watcher *watcher_new(const struct watcher_env *env, struct str user,
@@ -419,8 +507,8 @@ struct watcher *watcher_new(const struct watcher_env *env, struct str user,
                             const struct watcher_handler *handler, void *arg)
 {
 	struct dialogue_opts opts = {
-		.renew_ms = renew_ms(&env->opts),
-		.poll_ms = (uint64_t)env->opts.poll_s * 1000,
+		.renew_ms = spread_ms(env->opts.renew_s),
+		.poll_ms = spread_ms(env->opts.poll_s),
 	};
 	struct watcher *w = xcalloc(1, sizeof(*w));
 
@@ -430,6 +518,7 @@ struct watcher *watcher_new(const struct watcher_env *env, struct str user,
 	w->handler = handler;
 	w->arg = arg;
 	w->user = str_dup(user);
+	w->stale = true;
 	w->trace = watch_trace_new(env->opts.trace_user, user, log);
 	w->timer = loop_timer_new(env->loop, on_due, w);
 	imap_reader_init(&w->reader, WATCHER_RESPONSE_MAX);
@@ -437,6 +526,13 @@ struct watcher *watcher_new(const struct watcher_env *env, struct str user,
 	w->dial = dial_start(env->loop, env->resolver, &env->opts.backend,
 	                     WATCHER_DIAL_MS, on_dialled, w);
 	return w;
+}
+
+void watcher_refresh(struct watcher *w)
+{
+	w->stale = true;
+	if (w->state == WATCHER_TALK)
+		watcher_step(w);
 }
 
 /* So that the server's log has no broken connection in it. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * watcher - one connection to the backend for one user: dials, logs in, tells
- * the notifier what happened in the INBOX since the stored state, then what
- * happens there as it happens. Ends when the connection does; whoever made it
- * decides about another.
+ * the notifier what happened in the user's mailboxes since the stored states,
+ * then what happens in INBOX as it happens and in the others from time to time.
+ * Ends when the connection does; whoever made it decides about another.
  */
 #ifndef WATCH_WATCHER_H
 #define WATCH_WATCHER_H
@@ -32,7 +32,7 @@ enum watcher_end {
 };
 
 struct watcher_handler {
-	/* The mailbox is compared and listened to. Called once. */
+	/* The mailboxes are compared, INBOX is listened to. Called once. */
 	void (*on_watching)(void *arg);
 	/* It is over, for the reason |why|. Called once, on a turn of its own;
 	 * the watcher is freed in it. */
@@ -44,6 +44,9 @@ struct watcher_handler {
 struct watcher *watcher_new(const struct watcher_env *env, struct str user,
                             const struct log_ctx *log,
                             const struct watcher_handler *handler, void *arg);
+
+/* watcher_refresh: what the user's devices want may have changed. */
+void watcher_refresh(struct watcher *w);
 
 /* watcher_free says goodbye if there is a connection; no call comes any more.
  * Not from inside on_watching. */

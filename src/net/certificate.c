@@ -17,10 +17,10 @@
 #include "base/log.h"
 #include "net/address.h"
 
-/* Behind the last name that fits. */
-#define MORE ", ..."
+/* Behind the last name that fits; without the comma where none does. */
+static const char dots[] = ", ...";
 
-/* add_name appends |name| to the list, or MORE when it does not fit. Returns
+/* add_name appends |name| to the list, or |dots| when it does not fit. Returns
  * whether more names may. */
 static bool add_name(struct buf *names, struct str name)
 {
@@ -35,8 +35,8 @@ static bool add_name(struct buf *names, struct str name)
 	if (rc == ERR_OK)
 		return true;
 	buf_cut(names, before);
-	names->max += sizeof(MORE) - 1; /* kept free for it */
-	return buf_adds(names, before > 0 ? MORE : MORE + 2) != ERR_OK;
+	names->max += sizeof(dots) - 1; /* kept free for it */
+	return buf_adds(names, before > 0 ? dots : dots + 2) != ERR_OK;
 }
 
 static struct str text_of(const ASN1_STRING *s)
@@ -88,7 +88,7 @@ static void read_names(struct certificate *c, X509 *x509)
 {
 	struct buf names;
 
-	buf_init(&names, sizeof(c->names) - sizeof(MORE));
+	buf_init(&names, sizeof(c->names) - sizeof(dots));
 	add_alt_names(&names, x509);
 	if (names.len == 0)
 		add_common_name(&names, x509);

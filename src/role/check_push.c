@@ -21,24 +21,24 @@
 /* What APNs answered: the first row that matches decides, 0 and NULL match
  * all. */
 static const struct answer {
-	int status;
 	const char *reason;
+	int status;
 	enum report_verdict verdict;
 	const char *text;
 } answers[] = {
-	{ 400, "BadDeviceToken", REPORT_OK, "credential and topic are good" },
-	{ 400, "DeviceTokenNotForTopic", REPORT_OK,
+	{ "BadDeviceToken", 400, REPORT_OK, "credential and topic are good" },
+	{ "DeviceTokenNotForTopic", 400, REPORT_OK,
 	  "credential and topic are good" },
-	{ 400, "TopicDisallowed", REPORT_FAIL,
+	{ "TopicDisallowed", 400, REPORT_FAIL,
 	  "the credential is not for this topic" },
-	{ 400, "BadTopic", REPORT_FAIL, "the topic is none of Apple's" },
-	{ 400, NULL, REPORT_FAIL, "what we send is refused" },
-	{ 403, NULL, REPORT_FAIL, "the credential is refused" },
-	{ 410, NULL, REPORT_OK, "credential and topic are good" },
-	{ 429, NULL, REPORT_WARN, "it is busy, ask again later" },
-	{ 500, NULL, REPORT_WARN, "it is in trouble, ask again later" },
-	{ 503, NULL, REPORT_WARN, "it is in trouble, ask again later" },
-	{ 0, NULL, REPORT_FAIL, "an answer that we do not know" },
+	{ "BadTopic", 400, REPORT_FAIL, "the topic is none of Apple's" },
+	{ NULL, 400, REPORT_FAIL, "what we send is refused" },
+	{ NULL, 403, REPORT_FAIL, "the credential is refused" },
+	{ NULL, 410, REPORT_OK, "credential and topic are good" },
+	{ NULL, 429, REPORT_WARN, "it is busy, ask again later" },
+	{ NULL, 500, REPORT_WARN, "it is in trouble, ask again later" },
+	{ NULL, 503, REPORT_WARN, "it is in trouble, ask again later" },
+	{ NULL, 0, REPORT_FAIL, "an answer that we do not know" },
 };
 
 static const struct answer *find_answer(int status, const char *reason)

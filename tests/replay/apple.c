@@ -332,11 +332,16 @@ static bool link_write(struct link *l)
 	return any;
 }
 
+/* link_work does what is due on a connection; a mute one is never looked at but
+ * for its end. */
 static bool link_work(struct link *l)
 {
-	bool any = link_read(l);
+	bool any = false;
 
-	any |= link_write(l);
+	if (mode != MODE_MUTE) {
+		any = link_read(l);
+		any |= link_write(l);
+	}
 	if (any || !(fake_is_closed(l->peer) || fake_is_aborted(l->peer)))
 		return any;
 	link_free(l);
@@ -350,8 +355,6 @@ bool apple_work(void)
 	struct link *next;
 	bool any = answer_dials();
 
-	if (mode == MODE_MUTE)
-		return any;
 	for (l = TAILQ_FIRST(&links); l != NULL; l = next) {
 		next = TAILQ_NEXT(l, entry);
 		any |= link_work(l);

@@ -101,12 +101,17 @@ void house_done(void)
 	imapd_free();
 }
 
-void house_set(struct str key_value)
+void house_set(struct str key, struct str value)
 {
-	struct str copy = str_dup(key_value);
+	struct buf text;
 
-	add_option("--set", copy.data, "");
-	str_free(&copy);
+	buf_init(&text, 4096);
+	must(buf_add(&text, key));
+	must(buf_adds(&text, "="));
+	must(buf_add(&text, value));
+	must(buf_append(&text, "", 1));
+	add_option("--set", text.data, "");
+	buf_reset(&text);
 }
 
 /* on_loop stands in the place of loop_run. */
@@ -190,9 +195,4 @@ uint64_t house_advance(uint64_t ms)
 struct scriptstore *house_store(void)
 {
 	return &house.store;
-}
-
-void house_random(bool highest)
-{
-	taps_highest(highest);
 }

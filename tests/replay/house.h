@@ -17,8 +17,8 @@
 void house_init(const char *path);
 void house_done(void);
 
-/* house_set sets a key of the configuration, for the next process. */
-void house_set(struct str key_value);
+/* house_set sets |key| of the configuration, for the next process. */
+void house_set(struct str key, struct str value);
 
 /* house_run starts a process and calls |fn| when it has; the process is torn
  * down when |fn| returns. */
@@ -43,8 +43,5 @@ uint64_t house_advance(uint64_t ms);
 
 /* house_store is what it commits to. */
 struct scriptstore *house_store(void);
-
-/* house_random says what the dice show: the highest number, or the lowest. */
-void house_random(bool highest);
 
 #endif

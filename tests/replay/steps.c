@@ -18,6 +18,7 @@
 #include "replay/house.h"
 #include "replay/imapd.h"
 #include "replay/script.h"
+#include "replay/taps.h"
 #include "replay/transcript.h"
 
 enum { ARGS_MAX = 4, TEXT_MAX = 16 * 1024 * 1024 };
@@ -185,7 +186,7 @@ static void want_nothing_untold(const char *when)
 
 static void step_conf(const struct str *args)
 {
-	house_set(args[0]);
+	house_set(args[0], args[1]);
 }
 
 static void step_restart(const struct str *args)
@@ -238,7 +239,7 @@ static void step_wall(const struct str *args)
 
 static void step_dice(const struct str *args)
 {
-	house_random(str_eq(args[0], STR("high")));
+	taps_dice((uint32_t)number(args[0]));
 }
 
 static void step_quiet(const struct str *args)
@@ -643,7 +644,7 @@ static const struct row {
 	step_fn *fn;
 	bool needs_process;
 } rows[] = {
-	{ "conf: *", step_conf, false },
+	{ "conf _ = *", step_conf, false },
 	{ "restart", step_restart, false },
 	{ "process ends", step_process_ends, false },
 	{ "sighup", step_sighup, true },

@@ -19,7 +19,7 @@ static struct scriptstore *store;
 static void (*run)(struct loop *loop);
 static bool begins;
 static bool killed;
-static bool highest;
+static uint32_t dice;
 static uint64_t rolls;
 
 void taps_set(struct scriptstore *s, void (*fn)(struct loop *loop))
@@ -39,9 +39,9 @@ void taps_kill(void)
 	killed = true;
 }
 
-void taps_highest(bool is_highest)
+void taps_dice(uint32_t number)
 {
-	highest = is_highest;
+	dice = number;
 }
 
 /* The names are the linker's. */
@@ -100,7 +100,7 @@ void __wrap_rand_bytes(void *out, size_t len)
 	char *at = out;
 
 	if (len == sizeof(uint32_t)) {
-		memset(out, highest ? 0xff : 0, len);
+		memcpy(out, &dice, len);
 		return;
 	}
 	while (len > 0) {
@@ -115,7 +115,7 @@ void __wrap_rand_bytes(void *out, size_t len)
 
 uint32_t __wrap_rand_below(uint32_t bound)
 {
-	return highest ? bound - 1 : 0;
+	return dice % bound;
 }
 
 bool __wrap_log_wants(const struct log_ctx *ctx, enum log_level level)

@@ -7,7 +7,7 @@
 #ifndef REPLAY_TAPS_H
 #define REPLAY_TAPS_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 #include "net/loop.h"
 #include "push/scriptstore.h"
@@ -21,8 +21,8 @@ void taps_begin(void);
 /* taps_kill: what is still logged comes from nobody, until taps_begin. */
 void taps_kill(void);
 
-/* taps_highest: what is random is as high as it can be, else as low. Bytes for
- * tags and keys are different each time all the same. */
-void taps_highest(bool highest);
+/* taps_dice: what is random for a jitter is |number| from now on, 0 at first.
+ * Octets for tags and keys are others each time all the same. */
+void taps_dice(uint32_t number);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "apns/endpoint.h"
 #include "apns/reply.h"
@@ -67,7 +66,7 @@ static void settle(struct apns_probe *p, int rc)
 /* fail settles it with a sentence, unless a GOAWAY gave a better one. */
 static void fail(struct apns_probe *p, int rc, const char *why)
 {
-	bool refused = rc == ERR_TLS && strstr(why, "tls alert") != NULL;
+	bool refused = rc == ERR_AUTH;
 
 	if (!p->settled && p->why.text[0] == '\0')
 		(void)err_set(&p->why, rc, "%s%s",

@@ -124,7 +124,7 @@ static void on_error(void *arg, int rc, const char *why)
 	struct dial *d = arg;
 
 	note_failure(d, rc, d->tls != NULL ? "tls with" : "connect to", why);
-	if (rc == ERR_TLS) {
+	if (tls_conn_is_failure(rc)) {
 		/* Politely, so that our alert reaches the peer. */
 		stream_close(&d->stream);
 		finish(d, rc, NULL);

@@ -617,7 +617,7 @@ int stream_certificate(const struct stream *s, struct certificate *c_r)
 static bool deserves_farewell(const struct stream *s)
 {
 	if (s->state == STREAM_LOST)
-		return s->wire.error->rc == ERR_TLS;
+		return tls_conn_is_failure(s->wire.error->rc);
 	if (s->state == STREAM_STARTING)
 		return s->wire.ssl == NULL;
 	return true;

@@ -126,21 +126,47 @@ static void verify_failure(SSL *ssl, long result, struct err_detail *detail)
 	OPENSSL_free(address);
 }
 
+/* What a server says to a certificate that it does not like, or misses. */
+static bool is_about_certificate(int alert)
+{
+	switch (alert) {
+	case SSL_AD_BAD_CERTIFICATE:
+	case SSL_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL_AD_CERTIFICATE_REVOKED:
+	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_CERTIFICATE_UNKNOWN:
+	case SSL_AD_UNKNOWN_CA:
+	case SSL_AD_ACCESS_DENIED:
+	case SSL_AD_CERTIFICATE_REQUIRED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int tls_conn_failure(SSL *ssl, struct err_detail *detail)
 {
 	int reason = ERR_GET_REASON(ERR_peek_last_error());
 	long result = SSL_get_verify_result(ssl);
+	int rc = ERR_TLS;
 
 	if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && result != X509_V_OK) {
 		verify_failure(ssl, result, detail);
 	} else if (reason > SSL_AD_REASON_OFFSET &&
 	           reason <= SSL_AD_REASON_OFFSET + 255) {
 		reason -= SSL_AD_REASON_OFFSET;
-		(void)err_set(detail, ERR_TLS, "tls alert: %s (%d)",
+		if (!SSL_is_server(ssl) && is_about_certificate(reason))
+			rc = ERR_AUTH;
+		(void)err_set(detail, rc, "tls alert: %s (%d)",
 		              SSL_alert_desc_string_long(reason), reason);
 	} else {
-		(void)err_set(detail, ERR_TLS, "tls: %s", tls_reason());
+		(void)err_set(detail, rc, "tls: %s", tls_reason());
 	}
 	ERR_clear_error();
-	return ERR_TLS;
+	return rc;
+}
+
+bool tls_conn_is_failure(int rc)
+{
+	return rc == ERR_TLS || rc == ERR_AUTH;
 }

@@ -45,9 +45,13 @@ int tls_conn_check(const struct tls_ctx *ctx, const SSL *ssl,
 
 /*
  * tls_conn_failure turns what the error queue holds after SSL_ERROR_SSL into a
- * sentence and returns ERR_TLS. The queue is empty afterwards.
+ * sentence. Returns ERR_TLS, or ERR_AUTH on the client side when the server
+ * refused our certificate. The queue is empty afterwards.
  */
 int tls_conn_failure(SSL *ssl, struct err_detail *detail);
+
+/* tls_conn_is_failure: |rc| is one of these two. */
+bool tls_conn_is_failure(int rc);
 
 /* tls_reason is OpenSSL's text for the newest error in the queue. */
 const char *tls_reason(void);

@@ -92,7 +92,7 @@ void wire_done(struct wire *w, bool reset)
 
 enum wire_result wire_fail(struct wire *w, int rc, const char *why)
 {
-	if (w->error != NULL && rc != ERR_TLS)
+	if (w->error != NULL && !tls_conn_is_failure(rc))
 		return WIRE_BROKEN;
 	if (w->error == NULL)
 		w->error = xcalloc(1, sizeof(*w->error));

@@ -347,7 +347,7 @@ static void client_certificate_refused(void **state)
 	stream_close(&s.server.stream);
 	testnet_run(&s.net, end_has_error, &s.client);
 	assert_int_equal(s.client.opens, 1);
-	assert_int_equal(s.client.rc, ERR_TLS);
+	assert_int_equal(s.client.rc, ERR_AUTH);
 	assert_string_equal(s.client.why, "tls alert: unknown CA (48)");
 	testcert_free(&own);
 	set_done(&s);

@@ -20,9 +20,13 @@
 #include "base/rand.h"
 #include "base/str.h"
 
+/* Reasons that were told of: each is told once. */
+enum { TOLD_MAX = 32 };
+
 /* One push until its end. */
 struct push {
 	struct apns *apns;
+	uint32_t credential; /* which one it was sent with */
 	uint64_t registration_id;
 	uint32_t attempts;
 	struct str token;
@@ -43,9 +47,14 @@ struct apns {
 	struct apns_endpoint endpoint;
 	struct apns_request_opts request;
 	char *push_type;
+	char *ca_file;       /* NULL: the system's */
+	struct str topic;    /* the credential's */
+	uint32_t credential; /* counts those there were */
 	uint64_t timeout_ms;
 	unsigned retry_s;
 	struct apns_link *link; /* NULL: dry-run */
+	struct log_text told[TOLD_MAX];
+	size_t told_count;
 	push_ready_fn *ready;
 	void *ready_arg;
 	STAILQ_HEAD(pushes, push) settled; /* end on the next turn */
@@ -58,6 +67,7 @@ static struct push *push_new(struct apns *a, const struct push_job *job,
 	struct push *p = xcalloc(1, sizeof(*p));
 
 	p->apns = a;
+	p->credential = a->credential;
 	p->registration_id = job->registration_id;
 	p->attempts = job->attempts;
 	p->token = str_dup(job->device_token);
@@ -137,12 +147,67 @@ static void push_log(const struct push *p, const struct push_result *result)
 	         p->id);
 }
 
-static void judge(const struct push *p, const struct h2_response *response,
-                  struct push_result *result_r)
+/* is_news notes |text|; false if it was noted before, or too much was. */
+static bool is_news(struct apns *a, const char *text)
 {
+	for (size_t i = 0; i < a->told_count; i++)
+		if (str_eq(str_of(a->told[i].text), str_of(text)))
+			return false;
+	if (a->told_count == TOLD_MAX)
+		return false;
+	(void)log_safe(str_of(text), &a->told[a->told_count++]);
+	return true;
+}
+
+/* tell says, once each, what was not thought of: a request that APNs finds
+ * wrong, or an answer that is not in its own list. */
+static void tell(struct apns *a, const struct apns_reply *reply)
+{
+	const char *reason = reply->said.text;
+
+	if (reply->action != APNS_BUG && reply->is_known)
+		return;
+	if (!is_news(a, reason))
+		return;
+	if (reply->action == APNS_BUG)
+		log_error(&a->log,
+		          "APNs finds fault with our request, push dropped "
+		          "status=%d reason=%s",
+		          reply->status, reply->reason);
+	else
+		log_warn(&a->log,
+		         "APNs gives an answer that it does not document, push "
+		         "%s status=%d reason=\"%s\"",
+		         reply->action == APNS_DROP ? "dropped" : "kept",
+		         reply->status, reason);
+}
+
+/* health_of is what an answer says of its connection. A new one is to try
+ * after the credential was refused. */
+static enum apns_link_health health_of(enum apns_action action)
+{
+	switch (action) {
+	case APNS_CREDENTIAL:
+	case APNS_RECONNECT:
+		return APNS_LINK_DEAD;
+	case APNS_ERROR:
+		return APNS_LINK_UNWELL;
+	default:
+		return APNS_LINK_WELL;
+	}
+}
+
+/* judge fills |result_r|, and returns what the answer says of the
+ * connection. */
+static enum apns_link_health judge(const struct push *p,
+                                   const struct h2_response *response,
+                                   struct push_result *result_r)
+{
+	struct apns *a = p->apns;
 	const struct apns_reply_case c = {
-		.retry_s = p->apns->retry_s,
+		.retry_s = a->retry_s,
 		.attempts = p->attempts,
+		.other_topic = a->topic.len > 0 && !str_eq(p->topic, a->topic),
 		.sent_ms = p->sent_ms,
 		.random = rand_below(UINT32_MAX),
 	};
@@ -151,25 +216,33 @@ static void judge(const struct push *p, const struct h2_response *response,
 	apns_reply_parse(response->status, response->body,
 	                 response->retry_after, &reply);
 	apns_reply_judge(&reply, &c, result_r);
+	tell(a, &reply);
+	push_log(p, result_r);
+	/* Refused was the credential before this one. */
+	if (result_r->verdict == PUSH_HOLD && p->credential != a->credential)
+		*result_r = (struct push_result){ .verdict = PUSH_AGAIN,
+			                          .reason = "" };
+	return health_of(reply.action);
 }
 
-static void on_response(void *arg, const struct h2_response *response)
+static enum apns_link_health on_response(void *arg,
+                                         const struct h2_response *response)
 {
+	enum apns_link_health health = APNS_LINK_WELL;
 	struct push *p = arg;
 	struct push_result result = { .verdict = PUSH_AGAIN, .reason = "" };
 
-	if (response->outcome == H2_ANSWERED) {
-		judge(p, response, &result);
-		push_log(p, &result);
-	} else if (response->outcome == H2_UNKNOWN && !p->apns->closing) {
+	if (response->outcome == H2_ANSWERED)
+		health = judge(p, response, &result);
+	else if (response->outcome == H2_UNKNOWN && !p->apns->closing)
 		/* Always the same words, so that many become one line. */
 		log_warn(&p->apns->log, "push not answered, goes again: %s",
 		         response->why);
-	} else {
+	else
 		log_debug(&p->apns->log, "push not sent, goes again: %s",
 		          response->why);
-	}
 	push_end(p, &result);
+	return health;
 }
 
 /* submit hands the request over. Results: 0, or that of the room that refused:
@@ -266,6 +339,25 @@ static void on_link_ready(void *arg)
 		a->ready(a->ready_arg);
 }
 
+/* make_tls makes the context of the connections to come. */
+static int make_tls(const struct apns *a, const struct credential *credential,
+                    struct tls_ctx **tls_r, struct err_detail *detail)
+{
+	struct tls_client_opts opts = {
+		.ca_file = a->ca_file,
+		.verify = true,
+		.alpn = "h2",
+		.http2 = true,
+	};
+
+	if (credential == NULL)
+		return err_set(detail, ERR_INVALID,
+		               "apns needs a certificate, or dry-run");
+	opts.certificate = buf_str(&credential->certificate);
+	opts.key = buf_str(&credential->key);
+	return tls_client_new(&opts, tls_r, detail);
+}
+
 static int make_link(struct apns *a, struct resolver *resolver,
                      const struct apns_opts *opts,
                      const struct credential *credential,
@@ -276,26 +368,13 @@ static int make_link(struct apns *a, struct resolver *resolver,
 		.port = a->endpoint.port,
 		.in_flight_max = opts->in_flight_max,
 	};
-	struct tls_client_opts tls_opts = {
-		.ca_file = opts->ca_file,
-		.verify = true,
-		.alpn = "h2",
-		.http2 = true,
-	};
 	struct tls_ctx *tls;
-	int rc;
+	int rc = make_tls(a, credential, &tls, detail);
 
-	if (credential == NULL)
-		return err_set(detail, ERR_INVALID,
-		               "apns needs a certificate, or dry-run");
-	tls_opts.certificate = buf_str(&credential->certificate);
-	tls_opts.key = buf_str(&credential->key);
-	rc = tls_client_new(&tls_opts, &tls, detail);
-	if (rc != 0)
-		return rc;
-	a->link =
-		apns_link_new(a->loop, resolver, &link, tls, on_link_ready, a);
-	return 0;
+	if (rc == 0)
+		a->link = apns_link_new(a->loop, resolver, &link, tls,
+		                        on_link_ready, a);
+	return rc;
 }
 
 int apns_new(struct loop *loop, struct resolver *resolver,
@@ -309,6 +388,10 @@ int apns_new(struct loop *loop, struct resolver *resolver,
 	a->loop = loop;
 	a->log.area = LOG_APNS;
 	a->push_type = xstrdup(opts->push_type);
+	if (opts->ca_file != NULL)
+		a->ca_file = xstrdup(opts->ca_file);
+	if (opts->topic != NULL)
+		a->topic = str_dup(str_of(opts->topic));
 	a->timeout_ms = (uint64_t)opts->request_timeout_s * 1000;
 	a->retry_s = opts->retry_s;
 	a->request.authority = a->endpoint.authority;
@@ -327,6 +410,24 @@ int apns_new(struct loop *loop, struct resolver *resolver,
 	return 0;
 }
 
+int apns_renew(struct apns *a, const struct credential *credential,
+               struct str topic, struct err_detail *detail)
+{
+	struct tls_ctx *tls;
+	int rc = ERR_OK;
+
+	if (a->link != NULL)
+		rc = make_tls(a, credential, &tls, detail);
+	if (rc != ERR_OK)
+		return rc;
+	str_free(&a->topic);
+	a->topic = str_dup(topic);
+	a->credential++;
+	if (a->link != NULL)
+		apns_link_renew(a->link, tls);
+	return ERR_OK;
+}
+
 void apns_free(struct apns **apns)
 {
 	struct apns *a = *apns;
@@ -338,6 +439,8 @@ void apns_free(struct apns **apns)
 	end_settled(a);
 	apns_link_free(&a->link);
 	free(a->push_type);
+	free(a->ca_file);
+	str_free(&a->topic);
 	free(a);
 	*apns = NULL;
 }

@@ -25,6 +25,8 @@ enum {
 	SETTINGS_MS = 10 * 1000,
 	BACKOFF_MIN_MS = 1000,
 	BACKOFF_MAX_MS = 60 * 1000,
+	HOLD_MS = 5 * 60 * 1000, /* after our certificate was refused */
+	UNWELL_MAX = 3,          /* answers in a row */
 	USEFUL_MS = 60 * 1000,   /* a connection that stood so long was good */
 	IDLE_MS = 5 * 60 * 1000, /* then a PING goes ahead of the request */
 	PAUSE_MIN_MS = 500,      /* after streams reset on a live connection */
@@ -50,7 +52,8 @@ static const struct {
 } states[] = {
 	[LINK_IDLE] = { "idle", TO(LINK_WAITING) | TO(LINK_DIALLING) |
 	                                TO(LINK_CLOSING) },
-	[LINK_WAITING] = { "waiting", TO(LINK_DIALLING) | TO(LINK_CLOSING) },
+	[LINK_WAITING] = { "waiting", TO(LINK_DIALLING) | TO(LINK_IDLE) |
+	                                      TO(LINK_CLOSING) },
 	[LINK_DIALLING] = { "dialling", TO(LINK_SETTLING) | TO(LINK_IDLE) |
 	                                        TO(LINK_CLOSING) },
 	[LINK_SETTLING] = { "settling",
@@ -68,14 +71,15 @@ struct connection {
 	struct h2 *h2;
 	uint64_t ready_ms; /* 0: SETTINGS have not come */
 	uint64_t used_ms;
-	bool has_answered; /* a request */
+	bool has_answered; /* a request, well */
+	unsigned unwell;   /* answers in a row that were not */
 	LIST_ENTRY(connection) all;
 };
 
 /* One request until its answer. */
 struct flight {
 	struct connection *connection;
-	h2_response_fn *fn;
+	apns_link_fn *fn;
 	void *arg;
 };
 
@@ -118,10 +122,12 @@ static void complain(struct apns_link *l, int rc, const char *why)
 {
 	uint64_t now = loop_now_ms(l->loop);
 	struct err_detail text;
-	bool alert = strstr(why, "tls alert") != NULL;
 
-	if (rc == ERR_TLS && alert)
-		(void)err_set(&text, rc, "our certificate is refused: %s", why);
+	if (rc == ERR_AUTH)
+		(void)err_set(&text, rc,
+		              "our certificate is refused: %s; pushes wait for "
+		              "%d s, or for a reload",
+		              why, HOLD_MS / 1000);
 	else
 		(void)err_set(&text, rc, "no connection: %s", why);
 	if (strcmp(text.text, l->complaint.text) == 0 &&
@@ -131,7 +137,7 @@ static void complain(struct apns_link *l, int rc, const char *why)
 	}
 	l->complaint = text;
 	l->complaint_ms = now;
-	if (rc == ERR_TLS)
+	if (rc == ERR_TLS || rc == ERR_AUTH)
 		log_error(&l->log, "%s", text.text);
 	else
 		log_warn(&l->log, "%s", text.text);
@@ -213,8 +219,12 @@ static void gone(struct apns_link *l, uint64_t delay_ms)
 	redial_if_wanted(l);
 }
 
-static uint64_t next_delay_ms(struct apns_link *l)
+/* next_delay_ms is how long to wait after a failure |rc|. A certificate does
+ * not get better by itself. */
+static uint64_t next_delay_ms(struct apns_link *l, int rc)
 {
+	if (rc == ERR_AUTH)
+		return HOLD_MS;
 	return backoff_next(&l->backoff, rand_below(1 << 16));
 }
 
@@ -222,9 +232,9 @@ static uint64_t next_delay_ms(struct apns_link *l)
  * retire takes |c| out of use if it is the current connection. One that stood
  * for a while is replaced at once, one that answered at least something after
  * the shortest delay. SETTINGS alone do not count: a peer that says GOAWAY next
- * each time is one that does not want us.
+ * each time is one that does not want us. |rc| says why it is over.
  */
-static void retire(struct connection *c)
+static void retire(struct connection *c, int rc)
 {
 	struct apns_link *l = c->link;
 	uint64_t now = loop_now_ms(l->loop);
@@ -235,7 +245,7 @@ static void retire(struct connection *c)
 	l->current = NULL;
 	if (stood || c->has_answered)
 		backoff_reset(&l->backoff);
-	gone(l, stood ? 0 : next_delay_ms(l));
+	gone(l, stood && rc != ERR_AUTH ? 0 : next_delay_ms(l, rc));
 }
 
 static void connection_free(struct connection *c);
@@ -312,9 +322,12 @@ static void log_goaway(const struct connection *c, uint32_t code,
 static void on_h2_goaway(void *arg, uint32_t code, struct str debug)
 {
 	struct connection *c = arg;
+	bool refused = apns_reply_blames_us(debug);
 
 	log_goaway(c, code, debug);
-	retire(c);
+	if (refused)
+		complain(c->link, ERR_AUTH, apns_reply_reason(debug));
+	retire(c, refused ? ERR_AUTH : ERR_CLOSED);
 	sweep_later(c);
 }
 
@@ -323,11 +336,11 @@ static void on_h2_closed(void *arg, int rc, const char *why)
 	struct connection *c = arg;
 	struct apns_link *l = c->link;
 
-	if (c->ready_ms == 0)
+	if (c->ready_ms == 0 || rc == ERR_AUTH)
 		complain(l, rc, why);
 	else
 		log_info(&l->log, "connection closed: %s", why);
-	retire(c);
+	retire(c, rc);
 	connection_free(c);
 }
 
@@ -347,7 +360,7 @@ static void on_dialled(void *arg, int rc, struct stream *stream,
 	l->dial = NULL;
 	if (rc != 0) {
 		complain(l, rc, why);
-		gone(l, next_delay_ms(l));
+		gone(l, next_delay_ms(l, rc));
 		return;
 	}
 	c = xcalloc(1, sizeof(*c));
@@ -372,22 +385,46 @@ static void start_dial(struct apns_link *l)
 	                     l);
 }
 
+/*
+ * examine replaces a connection for what its answers say. One that only ever
+ * gave such answers was of no use, so the next one waits longer.
+ */
+static void examine(struct connection *c, enum apns_link_health health)
+{
+	switch (health) {
+	case APNS_LINK_WELL:
+		c->has_answered = true;
+		c->unwell = 0;
+		return;
+	case APNS_LINK_UNWELL:
+		c->unwell++;
+		break;
+	case APNS_LINK_DEAD:
+		c->unwell = UNWELL_MAX;
+		break;
+	}
+	if (c->unwell < UNWELL_MAX || c->link->current != c)
+		return;
+	log_info(&c->link->log, "connection replaced for its answers");
+	retire(c, ERR_UNAVAILABLE);
+}
+
 static void on_response(void *arg, const struct h2_response *response)
 {
-	struct flight *f = arg;
-	struct connection *c = f->connection;
+	struct flight f = *(struct flight *)arg;
+	struct connection *c = f.connection;
 	struct apns_link *l = c->link;
-	struct flight copy = *f;
+	enum apns_link_health health;
 
-	free(f);
-	if (response->outcome == H2_ANSWERED) {
-		c->has_answered = true;
+	free(arg);
+	if (response->outcome == H2_ANSWERED)
 		backoff_reset(&l->pause);
-	} else if (l->current == c && l->state == LINK_READY) {
+	else if (l->current == c && l->state == LINK_READY)
 		pause_sending(l);
-	}
+	health = f.fn(f.arg, response);
+	if (response->outcome == H2_ANSWERED && l->state != LINK_CLOSING)
+		examine(c, health);
 	sweep_later(c);
-	copy.fn(copy.arg, response);
 }
 
 struct apns_link *apns_link_new(struct loop *loop, struct resolver *resolver,
@@ -438,6 +475,25 @@ void apns_link_free(struct apns_link **link)
 	*link = NULL;
 }
 
+void apns_link_renew(struct apns_link *l, struct tls_ctx *tls)
+{
+	struct connection *old = l->current;
+
+	tls_ctx_free(&l->tls);
+	l->tls = tls;
+	l->complaint.text[0] = '\0';
+	backoff_reset(&l->backoff);
+	l->redial_ms = 0;
+	if (l->state == LINK_IDLE)
+		return;
+	dial_cancel(&l->dial);
+	loop_timer_cancel(l->redial);
+	l->current = NULL;
+	gone(l, 0);
+	if (old != NULL)
+		sweep_later(old);
+}
+
 void apns_link_want(struct apns_link *l)
 {
 	if (l->state == LINK_CLOSING)
@@ -448,7 +504,7 @@ void apns_link_want(struct apns_link *l)
 }
 
 int apns_link_submit(struct apns_link *l, const struct h2_request *request,
-                     uint64_t timeout_ms, h2_response_fn *fn, void *arg)
+                     uint64_t timeout_ms, apns_link_fn *fn, void *arg)
 {
 	struct connection *c = l->current;
 	uint64_t now = loop_now_ms(l->loop);

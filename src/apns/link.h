@@ -22,6 +22,16 @@ struct apns_link_opts {
 	size_t in_flight_max;
 };
 
+/* What an answer says of the connection that it came over. */
+enum apns_link_health {
+	APNS_LINK_WELL,
+	APNS_LINK_UNWELL, /* three of these in a row, and it is replaced */
+	APNS_LINK_DEAD    /* it is replaced: what is in flight ends on it */
+};
+
+typedef enum apns_link_health apns_link_fn(void *arg,
+                                           const struct h2_response *response);
+
 /*
  * apns_link_new dials nothing yet. |tls| becomes the link's. |ready| is called
  * with |arg| once for each time that apns_link_want was asked, on a later turn,
@@ -36,6 +46,13 @@ struct apns_link *apns_link_new(struct loop *loop, struct resolver *resolver,
 void apns_link_free(struct apns_link **l);
 
 /*
+ * apns_link_renew has the next connection use |tls|, which becomes the link's.
+ * The one there is takes no request any more, and ends with its last answer; a
+ * wait for the next one is over.
+ */
+void apns_link_renew(struct apns_link *l, struct tls_ctx *tls);
+
+/*
  * apns_link_want says that a request waits, and sees to it that a connection
  * is or will be there: at once, or when the back-off after the last failure
  * ends. Without it, a lost connection is not replaced.
@@ -48,7 +65,7 @@ void apns_link_want(struct apns_link *l);
  * connection or no slot: ask apns_link_want.
  */
 int apns_link_submit(struct apns_link *l, const struct h2_request *request,
-                     uint64_t timeout_ms, h2_response_fn *fn, void *arg)
+                     uint64_t timeout_ms, apns_link_fn *fn, void *arg)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -21,10 +21,14 @@ enum standing standing_of(const struct store_registration *r)
 {
 	if (r->last_push_ms < r->last_seen_ms)
 		return STANDING_UNKNOWN;
-	for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++)
+	if (r->last_status == 200)
+		return STANDING_GOOD;
+	for (size_t i = 0;
+	     r->last_status == 400 && i < sizeof(doubts) / sizeof(doubts[0]);
+	     i++)
 		if (str_eq(r->last_reason, str_of(doubts[i].reason)))
 			return doubts[i].standing;
-	return r->last_status == 200 ? STANDING_GOOD : STANDING_UNKNOWN;
+	return STANDING_UNKNOWN;
 }
 
 /* count adds |by| to those of one kind; of the others nobody wants to know. */

@@ -366,6 +366,100 @@ static void error_goes_again_later(void **state)
 	assert_int_equal(r.delay_ms, 7000);
 }
 
+static void verdict_comes_with_status_and_reason(void **state)
+{
+	static const struct {
+		const char *answer;
+		enum push_verdict verdict;
+		int status;
+		const char *reason;
+	} cases[] = {
+		{ "\"status\":400,\"reason\":\"BadDeviceToken\"", PUSH_SUSPECT,
+		  400, "BadDeviceToken" },
+		{ "\"status\":400,\"reason\":\"DeviceTokenNotForTopic\"",
+		  PUSH_STALE, 400, "DeviceTokenNotForTopic" },
+		{ "\"status\":400,\"reason\":\"TopicDisallowed\"", PUSH_HOLD,
+		  400, "TopicDisallowed" },
+		{ "\"status\":403,\"reason\":\"BadCertificate\"", PUSH_HOLD,
+		  403, "BadCertificate" },
+		{ "\"status\":413,\"reason\":\"PayloadTooLarge\"", PUSH_DROP,
+		  413, "PayloadTooLarge" },
+		{ "\"status\":429,\"reason\":\"TooManyRequests\"", PUSH_LATER,
+		  429, "TooManyRequests" },
+		{ "\"status\":400,\"reason\":\"BadPayload\"", PUSH_DROP, 400,
+		  "other" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char command[128];
+		struct push_result r;
+
+		(void)snprintf(command, sizeof(command),
+		               "{\"do\":\"answer\",%s}", cases[i].answer);
+		r = verdict_of(*state, command);
+		assert_int_equal(r.verdict, cases[i].verdict);
+		assert_int_equal(r.status, cases[i].status);
+		assert_string_equal(r.reason, cases[i].reason);
+	}
+}
+
+/* has_connection: the stand-in has one with that number now. */
+static bool has_connection(int number)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "\"connection\": %d,", number);
+	return strstr(tell("{\"do\":\"status\"}"), text) != NULL;
+}
+
+/* newest_connection is the number of the one it took last. */
+static int newest_connection(void)
+{
+	static const char key[] = "\"accepted\": ";
+	const char *at = strstr(tell("{\"do\":\"status\"}"), key);
+	struct str digits;
+	uint64_t count = 0;
+
+	assert_non_null(at);
+	digits = str_of(at + sizeof(key) - 1);
+	assert_ok(str_number(&digits, UINT32_MAX, &count));
+	return (int)count;
+}
+
+static void over_connection_is_replaced(void **state)
+{
+	struct house *h = *state;
+	struct push_result r;
+	int before;
+
+	send_all(h, 1);
+	before = newest_connection();
+	r = verdict_of(h, "{\"do\":\"answer\",\"status\":503,\"reason\":"
+	                  "\"Shutdown\"}");
+	assert_int_equal(r.verdict, PUSH_LATER);
+	assert_int_equal(r.delay_ms, 0);
+	send_all(h, 1);
+	assert_int_equal(newest_connection(), before + 1);
+	assert_false(has_connection(before));
+}
+
+static void three_errors_in_a_row_replace_the_connection(void **state)
+{
+	struct house *h = *state;
+	int before;
+
+	send_all(h, 1);
+	before = newest_connection();
+	(void)tell("{\"do\":\"answer\",\"status\":500,\"reason\":"
+	           "\"InternalServerError\",\"count\":3}");
+	send_all(h, 2);
+	send_all(h, 1);
+	assert_int_equal(newest_connection(), before);
+	send_all(h, 1);
+	assert_int_equal(h->jobs[0].result.verdict, PUSH_DELIVERED);
+	assert_int_equal(newest_connection(), before + 1);
+}
+
 static void answer_before_the_body_counts(void **state)
 {
 	struct push_result r;
@@ -539,6 +633,93 @@ static void refused_certificate_loses_nothing(void **state)
 	assert_int_equal(seen_requests(), before);
 }
 
+static void renew(void *arg)
+{
+	struct house *h = arg;
+	struct err_detail detail = { "" };
+
+	if (apns_renew(h->apns, &credential, str_of(credential.topic),
+	               &detail) != 0)
+		fail_msg("%s", detail.text);
+}
+
+/* renew_in renews the credential after |delay_ms|. */
+static struct loop_timer *renew_in(struct house *h, uint64_t delay_ms)
+{
+	struct loop_timer *t = loop_timer_new(h->loop, renew, h);
+
+	loop_timer_set(t, delay_ms);
+	return t;
+}
+
+static void renewed_credential_ends_a_refusal(void **state)
+{
+	struct house *h = *state;
+	struct loop_timer *t;
+	uint64_t began_ms;
+
+	tear_down(h);
+	build_with(h, &expired);
+	began_ms = loop_now_ms(h->loop);
+	t = renew_in(h, 500);
+	send_all(h, 3);
+	loop_timer_free(&t);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(h->jobs[i].result.verdict, PUSH_DELIVERED);
+	assert_true(loop_now_ms(h->loop) - began_ms < 10000);
+}
+
+static void renewal_lets_what_is_in_flight_be_answered(void **state)
+{
+	struct house *h = *state;
+	struct loop_timer *t = renew_in(h, 150);
+	int before;
+
+	(void)tell("{\"do\":\"answer\",\"delay_ms\":300,\"count\":8}");
+	send_all(h, 8);
+	loop_timer_free(&t);
+	for (size_t i = 0; i < 8; i++) {
+		assert_int_equal(h->jobs[i].result.verdict, PUSH_DELIVERED);
+		assert_int_equal(h->jobs[i].again, 0);
+	}
+	before = newest_connection();
+	send_all(h, 1);
+	assert_int_equal(newest_connection(), before + 1);
+	assert_false(has_connection(before));
+}
+
+static void refusal_of_the_credential_before_is_none(void **state)
+{
+	struct house *h = *state;
+	struct loop_timer *t = renew_in(h, 150);
+
+	(void)tell("{\"do\":\"answer\",\"delay_ms\":300,\"status\":403,"
+	           "\"reason\":\"BadCertificate\"}");
+	send_all(h, 1);
+	loop_timer_free(&t);
+	assert_int_equal(h->jobs[0].again, 1);
+	assert_int_equal(h->jobs[0].result.verdict, PUSH_DELIVERED);
+}
+
+static void bad_renewal_changes_nothing(void **state)
+{
+	struct house *h = *state;
+	struct credential none = { 0 };
+	struct err_detail detail = { "" };
+	int before;
+
+	send_all(h, 1);
+	before = newest_connection();
+	buf_init(&none.certificate, 64);
+	assert_ok(buf_adds(&none.certificate, "no certificate"));
+	assert_int_equal(apns_renew(h->apns, &none, STR("topic"), &detail),
+	                 ERR_INVALID);
+	assert_true(detail.text[0] != '\0');
+	credential_done(&none);
+	send_all(h, 1);
+	assert_int_equal(newest_connection(), before);
+}
+
 static void free_ends_what_is_open(void **state)
 {
 	struct house *h = *state;
@@ -589,6 +770,7 @@ static int open_group(void **state)
 		return -1;
 	if (load("client", &credential) != 0 || load("expired", &expired) != 0)
 		return -1;
+	opts.topic = credential.topic;
 	return 0;
 }
 
@@ -627,6 +809,9 @@ int main(void)
 		TEST(gone_is_unregistered),
 		TEST(gone_without_timestamp_means_when_sent),
 		TEST(error_goes_again_later),
+		TEST(verdict_comes_with_status_and_reason),
+		TEST(over_connection_is_replaced),
+		TEST(three_errors_in_a_row_replace_the_connection),
 		TEST(answer_before_the_body_counts),
 		TEST(refused_connection_is_tried_until_it_is_there),
 		TEST(goaway_below_what_is_in_flight_sends_it_again),
@@ -638,6 +823,10 @@ int main(void)
 		TEST(one_stream_at_a_time_is_respected),
 		TEST(shrunk_limit_sends_again_what_was_refused),
 		TEST(refused_certificate_loses_nothing),
+		TEST(renewed_credential_ends_a_refusal),
+		TEST(renewal_lets_what_is_in_flight_be_answered),
+		TEST(refusal_of_the_credential_before_is_none),
+		TEST(bad_renewal_changes_nothing),
 		TEST(free_ends_what_is_open),
 	};
 

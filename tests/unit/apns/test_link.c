@@ -143,6 +143,7 @@ struct house {
 	int ready;
 	int answered;
 	int lost;
+	enum apns_link_health health; /* of answers */
 };
 
 static void on_ready(void *arg)
@@ -152,7 +153,8 @@ static void on_ready(void *arg)
 	h->ready++;
 }
 
-static void on_answer(void *arg, const struct h2_response *response)
+static enum apns_link_health on_answer(void *arg,
+                                       const struct h2_response *response)
 {
 	struct house *h = arg;
 
@@ -160,6 +162,7 @@ static void on_answer(void *arg, const struct h2_response *response)
 		h->answered++;
 	else
 		h->lost++;
+	return h->health;
 }
 
 static int submit(struct house *h)
@@ -459,19 +462,170 @@ static void long_idle_connection_is_pinged_before_use(void **state)
 	assert_int_equal(made[0]->pings, 1);
 }
 
-static void refused_certificate_backs_off(void **state)
+static void refused_certificate_waits_five_minutes(void **state)
 {
 	struct house *h = *state;
 
 	will_connect(h);
 	want(h);
-	closed(made[0], ERR_TLS, "tls alert: certificate expired (45)");
+	closed(made[0], ERR_AUTH, "tls alert: certificate expired (45)");
 	fake_run(h->loop);
 	assert_int_equal(made_count, 0);
-	assert_in_range(fake_clock_next(h->loop), 500, 1000);
+	want(h);
+	fake_clock_advance(h->loop, 5 * MINUTE_MS - 1);
+	assert_int_equal(fake_dials(h->loop), 1);
+	fake_dial_fail(h->loop, 0, ERR_AUTH, "tls with apns.example: no");
+	fake_clock_advance(h->loop, 1);
+	assert_int_equal(fake_dials(h->loop), 2);
+	/* Any other failure of TLS may pass. */
 	fake_dial_fail(h->loop, 0, ERR_TLS, "tls with apns.example: no");
-	fake_clock_advance(h->loop, fake_clock_next(h->loop));
-	assert_in_range(fake_clock_next(h->loop), 1000, 2000);
+	fake_clock_advance(h->loop, 5 * MINUTE_MS);
+	assert_int_equal(fake_dials(h->loop), 3);
+	assert_in_range(fake_clock_next(h->loop), 500, 1000);
+}
+
+static void refusal_may_come_by_goaway(void **state)
+{
+	struct house *h = *state;
+
+	connect_link(h);
+	fake_clock_advance(h->loop, MINUTE_MS); /* it stood */
+	made[0]->open = false;
+	made[0]->handler->on_goaway(made[0]->arg, 0,
+	                            STR("{\"reason\":\"BadCertificate\"}"));
+	want(h);
+	fake_clock_advance(h->loop, 5 * MINUTE_MS - 1);
+	assert_int_equal(fake_dials(h->loop), 1);
+	fake_clock_advance(h->loop, 1);
+	assert_int_equal(fake_dials(h->loop), 2);
+}
+
+static void renewal_drains_the_old_and_opens_a_new_one(void **state)
+{
+	struct house *h = *state;
+
+	connect_link(h);
+	assert_ok(submit(h));
+	assert_ok(submit(h));
+	apns_link_renew(h->link, NULL);
+	will_connect(h);
+	want(h);
+	assert_int_equal(made_count, 2); /* at once */
+	answer(made[0], H2_ANSWERED);
+	settings(made[1]);
+	fake_run(h->loop);
+	assert_ok(submit(h));
+	assert_int_equal(made[1]->in_flight, 1);
+	answer(made[0], H2_ANSWERED);
+	fake_run(h->loop);
+	assert_int_equal(made_count, 1);
+	assert_int_equal(h->answered, 2);
+	/* Idle, it ends on the next turn. */
+	answer(made[0], H2_ANSWERED);
+	apns_link_renew(h->link, NULL);
+	fake_run(h->loop);
+	assert_int_equal(made_count, 0);
+	assert_int_equal(fake_dials(h->loop), 2); /* nothing wants another */
+}
+
+static void renewal_ends_every_wait(void **state)
+{
+	struct house *h = *state;
+
+	apns_link_renew(h->link, NULL); /* nothing there yet */
+	want(h);
+	assert_int_equal(fake_dials_open(h->loop), 1);
+	apns_link_renew(h->link, NULL); /* dialling */
+	fake_run(h->loop);
+	assert_int_equal(fake_dials(h->loop), 2);
+	assert_int_equal(fake_dials_open(h->loop), 1);
+	apns_link_free(&h->link);
+}
+
+static void renewal_ends_the_wait_after_a_refusal(void **state)
+{
+	struct house *h = *state;
+
+	will_connect(h);
+	want(h);
+	closed(made[0], ERR_AUTH, "tls alert: certificate expired (45)");
+	want(h);
+	will_connect(h);
+	apns_link_renew(h->link, NULL); /* waiting */
+	fake_run(h->loop);
+	assert_int_equal(made_count, 1);
+	will_connect(h);
+	apns_link_renew(h->link, NULL); /* settling */
+	fake_run(h->loop);
+	assert_int_equal(made_count, 1);
+	assert_int_equal(fake_dials(h->loop), 3);
+	settings(made[0]);
+	fake_run(h->loop);
+	assert_ok(submit(h));
+}
+
+/* say gives |count| answers that say that of the connection. */
+static void say(struct house *h, enum apns_link_health health, int count)
+{
+	h->health = health;
+	for (int i = 0; i < count; i++) {
+		assert_ok(submit(h));
+		answer(made[0], H2_ANSWERED);
+	}
+	fake_run(h->loop);
+}
+
+static void three_errors_in_a_row_replace_the_connection(void **state)
+{
+	struct house *h = *state;
+
+	connect_link(h);
+	say(h, APNS_LINK_UNWELL, 2);
+	say(h, APNS_LINK_WELL, 1);
+	say(h, APNS_LINK_UNWELL, 2);
+	assert_int_equal(made_count, 1);
+	say(h, APNS_LINK_UNWELL, 1);
+	assert_int_equal(made_count, 0);
+	want(h);
+	assert_in_range(fake_clock_next(h->loop), 500, 1000);
+}
+
+static void connections_that_give_errors_only_back_off(void **state)
+{
+	struct house *h = *state;
+	uint64_t waited_ms = 0;
+
+	connect_link(h);
+	for (int i = 0; i < 8; i++) {
+		say(h, APNS_LINK_UNWELL, 3);
+		want(h);
+		waited_ms = fake_clock_next(h->loop);
+		will_connect(h);
+		fake_clock_advance(h->loop, waited_ms);
+		settings(made[0]);
+		fake_run(h->loop);
+	}
+	assert_in_range(waited_ms, MINUTE_MS / 2, MINUTE_MS);
+}
+
+static void answer_may_end_the_connection_at_once(void **state)
+{
+	struct house *h = *state;
+
+	connect_link(h);
+	say(h, APNS_LINK_WELL, 1);
+	assert_ok(submit(h));
+	assert_ok(submit(h));
+	h->health = APNS_LINK_DEAD;
+	answer(made[0], H2_ANSWERED);
+	fake_run(h->loop);
+	assert_int_equal(made_count, 1); /* the other one ends on it */
+	assert_int_equal(submit(h), ERR_UNAVAILABLE);
+	answer(made[0], H2_ANSWERED);
+	fake_run(h->loop);
+	assert_int_equal(made_count, 0);
+	want(h);
+	assert_in_range(fake_clock_next(h->loop), 500, 1000);
 }
 
 static void goaway_before_settings_is_a_failure(void **state)
@@ -534,7 +688,14 @@ int main(void)
 		TEST(draining_connection_that_closes_leaves_the_new_one),
 		TEST(reset_streams_make_it_pause),
 		TEST(long_idle_connection_is_pinged_before_use),
-		TEST(refused_certificate_backs_off),
+		TEST(refused_certificate_waits_five_minutes),
+		TEST(refusal_may_come_by_goaway),
+		TEST(renewal_drains_the_old_and_opens_a_new_one),
+		TEST(renewal_ends_every_wait),
+		TEST(renewal_ends_the_wait_after_a_refusal),
+		TEST(three_errors_in_a_row_replace_the_connection),
+		TEST(connections_that_give_errors_only_back_off),
+		TEST(answer_may_end_the_connection_at_once),
 		TEST(goaway_before_settings_is_a_failure),
 		TEST(free_answers_what_is_open),
 		TEST(free_while_dialling_or_waiting),

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "imap/mailbox.h"
 
 /* A user in a window or with a change that is debounced. */
@@ -79,13 +80,27 @@ static void open_window(struct bell *b, uint64_t window_ms)
 	loop_timer_set(b->window, window_ms);
 }
 
-/* on_window: what was owed in the window is due now by itself. */
+/* ring has all that is owed to the user's devices go now. Changes that waited
+ * are among it. */
+static void ring(struct bell *b)
+{
+	struct notifier *n = b->notifier;
+	const struct store_registration *r =
+		ledger_registration_first(ledger_user_find(n->ledger, b->user));
+
+	for (; r != NULL; r = ledger_registration_next(r))
+		queue_hasten(n->queue, r->id);
+	loop_timer_cancel(b->change);
+	b->changed = false;
+}
+
 static void on_window(void *arg)
 {
 	struct bell *b = arg;
 	uint64_t max = b->notifier->opts.merge_max_ms;
 
 	if (b->saw) {
+		ring(b);
 		open_window(b, b->window_ms > max / 2 ? max : b->window_ms * 2);
 		return;
 	}
@@ -93,23 +108,12 @@ static void on_window(void *arg)
 	rest(b);
 }
 
-static void cancel_change(struct bell *b)
-{
-	loop_timer_cancel(b->change);
-	b->changed = false;
-}
-
 /* on_change: it has been quiet for long enough, or lasted too long. */
 static void on_change(void *arg)
 {
 	struct bell *b = arg;
-	struct notifier *n = b->notifier;
-	const struct store_registration *r =
-		ledger_registration_first(ledger_user_find(n->ledger, b->user));
 
-	for (; r != NULL; r = ledger_registration_next(r))
-		queue_hasten(n->queue, r->id);
-	b->changed = false;
+	ring(b);
 	rest(b);
 }
 
@@ -122,13 +126,15 @@ static uint64_t until(const struct notifier *n, uint64_t end_ms)
 }
 
 /*
- * delay_of_new: at once, or at the end of the window. A push for new mail
- * carries the changes too: their timer is not needed any more.
+ * delay_of_new: at once, or at the end of the window. Changes go with it, on
+ * devices that do not list this mailbox, too: their timer is not needed any
+ * more.
  */
 static uint64_t delay_of_new(struct notifier *n, struct bell *b)
 {
-	cancel_change(b);
+	loop_timer_cancel(b->change);
 	if (b->window_ms == 0) {
+		ring(b);
 		open_window(b, n->opts.merge_ms);
 		return 0;
 	}
@@ -203,10 +209,12 @@ void notifier_event(struct notifier *n, enum notifier_kind kind,
 	case NOTIFIER_STATE:
 		break;
 	case NOTIFIER_NEW:
+		metric_add(METRIC_EVENTS_NEW, 1);
 		owe_all(n, state->user, state->mailbox,
 		        delay_of_new(n, bell_of(n, state->user)));
 		break;
 	case NOTIFIER_CHANGE:
+		metric_add(METRIC_EVENTS_CHANGE, 1);
 		owe_all(n, state->user, state->mailbox,
 		        delay_of_change(n, bell_of(n, state->user)));
 		break;

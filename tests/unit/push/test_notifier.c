@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/metric.h"
 #include "push/testpush.h"
 #include "unit/unit.h"
 
@@ -270,6 +271,42 @@ static void change_goes_with_a_window_that_rings(void **state)
 	rests(p);
 }
 
+/* A device that has only a change to hear of, and no part in the new mail. */
+static void change_of_another_device_goes_with_new_mail(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t first = testpush_phone(p, "anna", "t1", "INBOX* Work*");
+	uint64_t second = testpush_phone(p, "anna", "t2", "INBOX*");
+
+	change(p);
+	fake_clock_advance(p->loop, 1000);
+	testpush_event(p, NOTIFIER_NEW, "anna", "Work", 5);
+	testpush_sees(p, "t1 INBOX,Work v2 try=0\nt2 INBOX v2 try=0\n");
+	testpush_delivered(p, first);
+	testpush_delivered(p, second);
+	rests(p);
+}
+
+static void change_of_another_device_goes_with_a_window(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t first = testpush_phone(p, "anna", "t1", "INBOX* Work*");
+	uint64_t second = testpush_phone(p, "anna", "t2", "INBOX*");
+
+	testpush_event(p, NOTIFIER_NEW, "anna", "Work", 5);
+	testpush_sees(p, "t1 Work v2 try=0\n");
+	testpush_delivered(p, first);
+	change(p);
+	testpush_event(p, NOTIFIER_NEW, "anna", "Work", 6);
+	fake_clock_advance(p->loop, MERGE_MS - 1);
+	is_quiet(p);
+	fake_clock_advance(p->loop, 1);
+	testpush_sees(p, "t2 INBOX v2 try=0\nt1 INBOX,Work v2 try=0\n");
+	testpush_delivered(p, first);
+	testpush_delivered(p, second);
+	rests(p);
+}
+
 /* Who. */
 
 static void every_device_that_lists_the_mailbox_is_rung(void **state)
@@ -320,6 +357,22 @@ static void state_alone_rings_nobody(void **state)
 	scriptstore_want(&p->disk,
 	                 "phone anna/t1 INBOX*\n"
 	                 "state anna INBOX 7:12 messages=11 unseen=-1\n");
+}
+
+static void events_are_counted_by_kind(void **state)
+{
+	struct testpush *p = *state;
+	int64_t news = metric_get(METRIC_EVENTS_NEW);
+	int64_t changes = metric_get(METRIC_EVENTS_CHANGE);
+
+	(void)testpush_phone(p, "anna", "t1", "INBOX*");
+	new_mail(p, 12);
+	new_mail(p, 13);
+	change(p);
+	testpush_event(p, NOTIFIER_STATE, "anna", "INBOX", 14);
+	testpush_event(p, NOTIFIER_NEW, "anna", "Work", 14); /* not wanted */
+	assert_int_equal(metric_get(METRIC_EVENTS_NEW) - news, 2);
+	assert_int_equal(metric_get(METRIC_EVENTS_CHANGE) - changes, 1);
 }
 
 /* Safety. */
@@ -384,10 +437,13 @@ int main(void)
 		TEST(new_mail_ends_the_debounce_of_a_change),
 		TEST(change_after_new_mail_is_debounced_too),
 		TEST(change_goes_with_a_window_that_rings),
+		TEST(change_of_another_device_goes_with_new_mail),
+		TEST(change_of_another_device_goes_with_a_window),
 		TEST(every_device_that_lists_the_mailbox_is_rung),
 		TEST(inbox_is_rung_as_the_device_spelled_it),
 		TEST(unknown_user_and_mailbox_are_ignored),
 		TEST(state_alone_rings_nobody),
+		TEST(events_are_counted_by_kind),
 		TEST(state_and_what_it_causes_are_one_commit),
 		TEST(end_in_a_window_leaves_what_is_owed),
 	};

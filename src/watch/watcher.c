@@ -175,15 +175,6 @@ static enum view_news compare(const struct watcher *w, struct store_state *now)
 	return view_compare(rc == ERR_OK ? &stored : NULL, now);
 }
 
-/* watcher_resync: INBOX may be read, and this is what is in it. */
-static void watcher_resync(struct watcher *w)
-{
-	struct store_state *now = &w->dialogue.view.now;
-
-	registry_prove(w->env->registry, w->user, now->mailbox);
-	watcher_report(w, compare(w, now), now);
-}
-
 static void watcher_seen(struct watcher *w, const struct sweep_answer *answer)
 {
 	const struct sweep_mailbox *mailbox = answer->mailbox;
@@ -290,7 +281,7 @@ static void watcher_talk(struct watcher *w, struct str response)
 		return;
 	}
 	if (event == DIALOGUE_RESYNC)
-		watcher_resync(w);
+		watcher_report(w, compare(w, &d->view.now), &d->view.now);
 	else if (event == DIALOGUE_NEWS)
 		watcher_report(w, news, &d->view.now);
 	else if (event == DIALOGUE_SWEPT)

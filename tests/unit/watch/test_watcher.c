@@ -484,7 +484,7 @@ static void status_as_the_user_proves_a_mailbox(void **state)
 {
 	struct fixture *f = *state;
 
-	wants(f, "INBOX A");
+	wants(f, "INBOX* A");
 	open_inbox(f);
 	is_listed(f, "INBOX* A");
 	says(f, "* STATUS A (UIDVALIDITY 7 UIDNEXT 5 MESSAGES 4)\r\nW3 OK\r\n");

@@ -41,7 +41,8 @@ struct service {
 	struct registry *registry;
 	const struct seal *seal;
 	bool enabled;
-	struct str topic; /* none: NULL */
+	struct str topic;   /* one of |topics|; none: NULL */
+	struct list topics; /* all there were: sessions have borrowed them */
 	bool lowercase;
 	struct str default_domain;
 	struct list allow;
@@ -363,6 +364,24 @@ static void free_list(struct list *list)
 	*list = (struct list){ 0 };
 }
 
+void service_set_topic(struct service *s, const char *topic)
+{
+	struct list *all = &s->topics;
+	size_t i = 0;
+
+	s->topic = STR_NULL;
+	if (topic == NULL)
+		return;
+	while (i < all->count && !str_eq(all->items[i], str_of(topic)))
+		i++;
+	if (i == all->count) {
+		all->items =
+			xrealloc(all->items, ++all->count, sizeof(*all->items));
+		all->items[i] = str_dup(str_of(topic));
+	}
+	s->topic = all->items[i];
+}
+
 struct service *service_new(struct loop *loop, struct ledger *ledger,
                             struct registry *registry, const struct seal *seal,
                             const struct service_opts *opts)
@@ -375,8 +394,7 @@ struct service *service_new(struct loop *loop, struct ledger *ledger,
 	s->registry = registry;
 	s->seal = seal;
 	s->enabled = opts->enabled;
-	if (opts->topic != NULL)
-		s->topic = str_dup(str_of(opts->topic));
+	service_set_topic(s, opts->topic);
 	s->lowercase = opts->lowercase;
 	if (opts->default_domain != NULL)
 		s->default_domain = str_dup(str_of(opts->default_domain));
@@ -426,7 +444,7 @@ void service_free(struct service **service)
 	abandon_all(s);
 	free_list(&s->allow);
 	free_list(&s->deny);
-	str_free(&s->topic);
+	free_list(&s->topics);
 	str_free(&s->default_domain);
 	free(s);
 	*service = NULL;

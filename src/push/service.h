@@ -18,7 +18,7 @@
 
 struct service;
 
-/* What the capability is shown for; fixed when the configuration is loaded. */
+/* What the capability is shown for, as the configuration says. */
 struct service_opts {
 	bool enabled;               /* push.enabled, and a topic is known */
 	const char *topic;          /* copied; NULL: nothing is offered */
@@ -37,6 +37,12 @@ struct service_opts {
 struct service *service_new(struct loop *loop, struct ledger *ledger,
                             struct registry *registry, const struct seal *seal,
                             const struct service_opts *opts);
+
+/*
+ * service_set_topic changes what those who log in from now on are offered;
+ * NULL: nothing. Sessions that run keep theirs.
+ */
+void service_set_topic(struct service *s, const char *topic);
 
 /* service_free answers what is still open (a registration: ERR_CANCELED, it
  * is kept all the same), so it comes before the askers end. */

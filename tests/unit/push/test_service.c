@@ -189,6 +189,27 @@ static void nothing_is_offered_without_topic_or_when_disabled(void **state)
 	assert_false(service_offer(f->service, STR("anna"), &topic));
 }
 
+static void topic_changes_for_those_who_come(void **state)
+{
+	struct fixture *f = *state;
+	struct str first = STR_NULL;
+	struct str topic = STR_NULL;
+
+	start(f);
+	assert_true(service_offer(f->service, STR("anna"), &first));
+	service_set_topic(f->service, "com.apple.other");
+	assert_true(service_offer(f->service, STR("anna"), &topic));
+	assert_str(topic, "com.apple.other");
+	service_set_topic(f->service, NULL);
+	assert_false(service_offers(f->service));
+	assert_false(service_offer(f->service, STR("anna"), &topic));
+	service_set_topic(f->service, TOPIC);
+	assert_true(service_offer(f->service, STR("anna"), &topic));
+	assert_str(topic, TOPIC);
+	/* What a session was told stays what it is. */
+	assert_str(first, TOPIC);
+}
+
 static void allow_and_deny_name_users_and_domains(void **state)
 {
 	static const struct {
@@ -669,6 +690,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_is_offered_without_topic_or_when_disabled),
+		TEST(topic_changes_for_those_who_come),
 		TEST(allow_and_deny_name_users_and_domains),
 		TEST(name_longer_than_any_login_is_nobody),
 		TEST(login_names_become_users),

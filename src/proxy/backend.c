@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "imap/capability.h"
 #include "proxy/probe.h"
 
 /* How old the lists may get. */
@@ -30,16 +31,14 @@ struct backend {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct dial_target target;
-	const struct imap_capability_policy *policy;
 	struct err_detail name;
 	struct loop_timer *timer; /* until the next probe */
 	struct backoff backoff;
 	struct probe *probe; /* under way, or NULL */
 	bool is_known;
 	bool is_down;
-	struct buf own;        /* what the backend itself listed, both lists */
-	struct buf greeting;   /* edited */
-	struct buf capability; /* edited */
+	struct buf greeting; /* the lists, as the backend has them */
+	struct buf capability;
 };
 
 /* probe_failed: what is known stays; the next try comes with a delay. */
@@ -56,17 +55,15 @@ static void probe_failed(struct backend *b, const char *why)
 	loop_timer_set(b->timer, backoff_next(&b->backoff, random));
 }
 
-/* edit makes |out| the list that is shown for the backend's |words|; a list
- * that does not fit leaves the old one. */
-static void edit(struct backend *b, struct str words, struct buf *out)
+/* keep makes |out| the list |words|; one that does not fit leaves the old. */
+static void keep(struct backend *b, struct str words, struct buf *out)
 {
 	struct buf list;
 
 	buf_init(&list, BACKEND_LIST_MAX);
-	if (imap_capability_prelogin(words, b->policy, &list) != 0) {
+	if (buf_add(&list, words) != 0) {
 		log_warn(&b->log, "backend %s: capability list too long",
 		         b->name.text);
-		buf_reset(&list);
 		return;
 	}
 	buf_reset(out);
@@ -76,18 +73,8 @@ static void edit(struct backend *b, struct str words, struct buf *out)
 /* learn takes over what a probe found. */
 static void learn(struct backend *b, const struct imap_opening *o)
 {
-	/* A backend whose greeting has no list is asked by its clients. */
-	struct str greeting = o->greeting_list.len > 0
-	                              ? buf_str(&o->greeting_list)
-	                              : buf_str(&o->list);
-
-	buf_reset(&b->own);
-	if (buf_add(&b->own, buf_str(&o->greeting_list)) != 0 ||
-	    buf_adds(&b->own, " ") != 0 ||
-	    buf_add(&b->own, buf_str(&o->list)) != 0)
-		log_debug(&b->log, "backend %s: list cut", b->name.text);
-	edit(b, greeting, &b->greeting);
-	edit(b, buf_str(&o->list), &b->capability);
+	keep(b, buf_str(&o->greeting_list), &b->greeting);
+	keep(b, buf_str(&o->list), &b->capability);
 	if (b->is_down || !b->is_known)
 		log_info(&b->log, "backend %s: up", b->name.text);
 	b->is_known = true;
@@ -119,8 +106,7 @@ static void start_probe(void *arg)
 }
 
 struct backend *backend_new(struct loop *loop, struct resolver *resolver,
-                            const struct dial_target *target,
-                            const struct imap_capability_policy *policy)
+                            const struct dial_target *target)
 {
 	struct backend *b = xcalloc(1, sizeof(*b));
 
@@ -128,15 +114,11 @@ struct backend *backend_new(struct loop *loop, struct resolver *resolver,
 	b->loop = loop;
 	b->resolver = resolver;
 	b->target = *target;
-	b->policy = policy;
 	(void)err_set(&b->name, 0, "%s:%u", target->host,
 	              (unsigned)target->port);
 	backoff_init(&b->backoff, BACKEND_RETRY_MIN_MS, BACKEND_RETRY_MAX_MS);
-	buf_init(&b->own, 2 * BACKEND_LIST_MAX);
 	buf_init(&b->greeting, BACKEND_LIST_MAX);
 	buf_init(&b->capability, BACKEND_LIST_MAX);
-	edit(b, STR_NULL, &b->greeting);
-	edit(b, STR_NULL, &b->capability);
 	b->timer = loop_timer_new(loop, start_probe, b);
 	start_probe(b);
 	return b;
@@ -150,7 +132,6 @@ void backend_free(struct backend **bp)
 		return;
 	probe_cancel(&b->probe);
 	loop_timer_free(&b->timer);
-	buf_reset(&b->own);
 	buf_reset(&b->greeting);
 	buf_reset(&b->capability);
 	free(b);
@@ -169,7 +150,8 @@ const char *backend_name(const struct backend *b)
 
 struct str backend_greeting(const struct backend *b)
 {
-	return buf_str(&b->greeting);
+	/* A backend whose greeting has no list is asked by its clients. */
+	return buf_str(b->greeting.len > 0 ? &b->greeting : &b->capability);
 }
 
 struct str backend_capability(const struct backend *b)
@@ -184,5 +166,6 @@ bool backend_is_known(const struct backend *b)
 
 bool backend_has(const struct backend *b, struct str word)
 {
-	return imap_capability_has(buf_str(&b->own), word);
+	return imap_capability_has(buf_str(&b->greeting), word) ||
+	       imap_capability_has(buf_str(&b->capability), word);
 }

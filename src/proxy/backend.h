@@ -2,7 +2,7 @@
 /*
  * backend - what is known of a backend without logging in: the two lists of
  * capabilities that it shows then, asked for by a probe connection every few
- * minutes. Until the first answer a default stands in.
+ * minutes.
  */
 #ifndef PROXY_BACKEND_H
 #define PROXY_BACKEND_H
@@ -10,20 +10,15 @@
 #include <stdbool.h>
 
 #include "base/str.h"
-#include "imap/capability.h"
 #include "net/dial.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 
 struct backend;
 
-/*
- * backend_new starts probing |target| at once. |policy| edits the lists;
- * strings of both are borrowed.
- */
+/* backend_new starts probing |target| at once; its strings are borrowed. */
 struct backend *backend_new(struct loop *loop, struct resolver *resolver,
-                            const struct dial_target *target,
-                            const struct imap_capability_policy *policy);
+                            const struct dial_target *target);
 void backend_free(struct backend **b);
 
 /* backend_target is where to dial for a login. */
@@ -32,8 +27,8 @@ const struct dial_target *backend_target(const struct backend *b);
 /* backend_name is "host:port", for log lines. */
 const char *backend_name(const struct backend *b);
 
-/* backend_greeting and backend_capability: the edited lists, words with single
- * spaces between them; borrowed until the next turn. */
+/* backend_greeting and backend_capability: the lists as the backend has them,
+ * empty until it is known; borrowed until the next turn. */
 struct str backend_greeting(const struct backend *b);
 struct str backend_capability(const struct backend *b);
 

@@ -12,13 +12,24 @@
 
 #define PRELOGIN_LINE_MAX ((size_t)16 * 1024)
 
+/* add_list appends |words| of the backend as they are shown before login: with
+ * XAPPLEPUSHSERVICE, if anybody is offered it now. */
+static int add_list(const struct session *s, struct str words, struct buf *out)
+{
+	struct imap_capability_policy policy = session_policy(s);
+
+	policy.offer_push =
+		s->env->opts->push_enabled && service_offers(s->env->service);
+	return imap_capability_prelogin(words, &policy, out);
+}
+
 void prelogin_greet(struct session *s)
 {
 	struct buf line;
 
 	buf_init(&line, PRELOGIN_LINE_MAX);
 	if (buf_adds(&line, "* OK [CAPABILITY ") != 0 ||
-	    buf_add(&line, backend_greeting(s->env->backend)) != 0 ||
+	    add_list(s, backend_greeting(s->env->backend), &line) != 0 ||
 	    buf_adds(&line, "] imapbell ready.\r\n") != 0)
 		session_close(s, "capability list too long");
 	else
@@ -39,7 +50,7 @@ void prelogin_capability(struct session *s, struct str command)
 
 	buf_init(&line, PRELOGIN_LINE_MAX);
 	if (buf_adds(&line, "* CAPABILITY ") != 0 ||
-	    buf_add(&line, backend_capability(s->env->backend)) != 0 ||
+	    add_list(s, backend_capability(s->env->backend), &line) != 0 ||
 	    buf_adds(&line, "\r\n") != 0)
 		session_close(s, "capability list too long");
 	else

@@ -23,7 +23,6 @@ struct proxy {
 	struct log_ctx log;
 	struct proxy_opts opts;
 	struct session_env env;
-	struct imap_capability_policy policy;
 	struct backend *backend;
 	struct sessions *sessions;
 	struct door *doors;
@@ -76,13 +75,7 @@ int proxy_new(struct loop *loop, struct resolver *resolver,
 
 	p->log = (struct log_ctx){ .area = LOG_PROXY };
 	p->opts = *opts;
-	p->policy = (struct imap_capability_policy){
-		.offer_push = opts->push_enabled && service_offers(service),
-		.pass_push = !opts->push_enabled,
-		.hide = opts->hide,
-		.hide_count = opts->hide_count,
-	};
-	p->backend = backend_new(loop, resolver, &opts->backend, &p->policy);
+	p->backend = backend_new(loop, resolver, &opts->backend);
 	p->env = (struct session_env){
 		.loop = loop,
 		.resolver = resolver,

@@ -56,6 +56,26 @@ static void two_lists_after_a_probe(void **arg)
 	stage_done(&st);
 }
 
+/* Asked each time: an expired credential ends the offer. */
+static void offer_may_end_and_come_back(void **arg)
+{
+	struct stage st;
+
+	(void)arg;
+	begin(&st);
+	fake_service_topic(st.service, NULL);
+	stage_c(&st, "a CAPABILITY\r\n");
+	stage_sees_c(&st, "* CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN ID SASL-IR "
+	                  "LITERAL+\r\n"
+	                  "a OK CAPABILITY completed.\r\n");
+	fake_service_topic(st.service, FAKE_TOPIC);
+	stage_c(&st, "b CAPABILITY\r\n");
+	stage_sees_c(&st, "* CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN ID SASL-IR "
+	                  "LITERAL+ XAPPLEPUSHSERVICE\r\n"
+	                  "b OK CAPABILITY completed.\r\n");
+	stage_done(&st);
+}
+
 static void probe_is_repeated_and_a_failure_forgets_nothing(void **arg)
 {
 	struct stage st;
@@ -210,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(default_list_before_the_first_probe),
 		cmocka_unit_test(two_lists_after_a_probe),
+		cmocka_unit_test(offer_may_end_and_come_back),
 		cmocka_unit_test(
 			probe_is_repeated_and_a_failure_forgets_nothing),
 		cmocka_unit_test(answers_without_a_backend),

@@ -531,7 +531,9 @@ void streams_finish(struct loop *loop)
 	struct stream *s;
 
 	TAILQ_FOREACH(s, &loop->streams, entry) {
-		if (s->state == FAKE_ENDING)
-			gone(s, true);
+		if (s->state != FAKE_ENDING)
+			continue;
+		flush(s);
+		gone(s, s->out.len > 0);
 	}
 }

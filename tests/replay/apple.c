@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "fake/fake.h"
 #include "replay/clock.h"
+#include "replay/conn.h"
 #include "replay/script.h"
 #include "replay/transcript.h"
 
@@ -324,7 +325,7 @@ static bool link_write(struct link *l)
 	ssize_t len;
 
 	while ((len = nghttp2_session_mem_send(l->session, &data)) > 0) {
-		fake_push(l->peer, str_new(data, (size_t)len));
+		conn_push(l->peer, str_new(data, (size_t)len));
 		any = true;
 	}
 	if (len < 0)

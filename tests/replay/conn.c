@@ -19,6 +19,7 @@ struct conn {
 };
 
 static TAILQ_HEAD(, conn) conns = TAILQ_HEAD_INITIALIZER(conns);
+static bool chopped;
 
 struct conn *conn_new(struct str name, struct fake_peer *peer)
 {
@@ -95,10 +96,23 @@ static const char *name_of(const struct conn *c)
 	return c->name.len > 0 ? c->name.data : "(new)";
 }
 
+void conns_chop(void)
+{
+	chopped = true;
+}
+
+void conn_push(struct fake_peer *peer, struct str bytes)
+{
+	if (chopped)
+		fake_push_split(peer, bytes, 1);
+	else
+		fake_push(peer, bytes);
+}
+
 void conn_say(struct conn *c, struct str bytes)
 {
 	transcript_said(name_of(c), "imapbell", bytes);
-	fake_push(c->peer, bytes);
+	conn_push(c->peer, bytes);
 }
 
 /* line_at finds the line that begins at |from|; returns where the next one

@@ -34,8 +34,12 @@ void conn_rename(struct conn *c, struct str name);
 
 struct fake_peer *conn_peer(const struct conn *c);
 
-/* conn_say sends |bytes|. */
+/* conn_say sends |bytes|; conn_push does that to any peer. */
 void conn_say(struct conn *c, struct str bytes);
+void conn_push(struct fake_peer *peer, struct str bytes);
+
+/* conns_chop: whatever is sent from now on comes octet by octet. */
+void conns_chop(void);
 
 /*
  * conn_line finds the next line that was not taken yet, without its line end;

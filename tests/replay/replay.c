@@ -4,10 +4,11 @@
  * backend and APNs say, what the store does, and how time passes. README.md
  * has the format.
  *
- *	replay [-v] FILE.rpl|FOLDER ...
+ *	replay [-bv] FILE.rpl|FOLDER ...
  *
  * Each script runs in a process of its own. The exit status is 1 if one of them
- * failed; -v prints the transcript of each.
+ * failed; -v prints the transcript of each, and with -b whatever imapbell reads
+ * comes octet by octet, which must change nothing.
  */
 #include <dirent.h>
 #include <ftw.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "replay/conn.h"
 #include "replay/house.h"
 #include "replay/script.h"
 #include "replay/steps.h"
@@ -162,6 +164,8 @@ int main(int argc, char **argv)
 
 		if (strcmp(argv[i], "-v") == 0)
 			verbose = true;
+		else if (strcmp(argv[i], "-b") == 0)
+			conns_chop();
 		else if (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode))
 			failed += run_folder(argv[i]);
 		else

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "fuzz/input.h"
+#include "fuzz/strict.h"
 #include "imap/capability.h"
 #include "imap/opening.h"
 #include "imap/reader.h"
@@ -27,6 +28,7 @@ struct run {
 	struct imap_emit plain; /* what may be sent in all */
 	struct imap_emit with_ir;
 	struct buf sent;
+	struct strict server;
 	size_t pluses;
 };
 
@@ -35,6 +37,7 @@ static void run_init(struct run *r, char what)
 	struct imap_opening_opts opts = { .tag = tag };
 
 	*r = (struct run){ .sent.max = SEND_MAX };
+	strict_init(&r->server);
 	imap_emit_init(&r->plain, SEND_MAX);
 	imap_emit_init(&r->with_ir, SEND_MAX);
 	if (what == 'P') {
@@ -59,6 +62,7 @@ static void run_done(struct run *r)
 {
 	imap_opening_done(&r->opening);
 	imap_login_done(&r->login);
+	strict_done(&r->server);
 	imap_emit_done(&r->plain);
 	imap_emit_done(&r->with_ir);
 	buf_reset(&r->sent);
@@ -130,7 +134,9 @@ static void take_response(struct run *r, struct str response)
 	int rc = imap_response_parse(response, &said);
 	size_t sent = r->sent.len;
 
+	strict_says(&r->server, response);
 	(void)imap_opening_feed(&r->opening, response, &r->sent, &for_client);
+	strict_takes(&r->server, str_sub(buf_str(&r->sent), sent, SIZE_MAX));
 	if (is_over(before)) {
 		assert(r->opening.state == before && !for_client);
 		assert(r->sent.len == sent);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A server that is watched, as a script (input.h): "|b" and what it says, "|t"
- * and how much time passes. The head is the capability list that its login
- * told; "+" before it: a state of the mailbox is stored.
+ * and how much time passes, "|w" and the mailboxes besides INBOX that are
+ * wanted from now on, commas between them. The head is the capability list that
+ * its login told; "+" before it: a state of the mailbox is stored.
  *
- * One command is outstanding at a time, DONE goes out only after IDLE's "+";
- * something is always due; more messages than before are news; and no UIDNEXT
- * is held above what the server let us know.
+ * One command is outstanding at a time, or one batch of STATUS; DONE goes out
+ * only after IDLE's "+"; something is always due; more messages than before are
+ * news; no UIDNEXT is held above what the server let us know; each mailbox that
+ * was asked for has one answer.
  */
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "fuzz/input.h"
@@ -19,6 +22,8 @@
 
 #define RESPONSE_MAX ((size_t)64 * 1024)
 
+enum { BATCH_MAX = 64, WANTED_MAX = 100 };
+
 struct run {
 	struct dialogue dialogue;
 	struct imap_reader reader;
@@ -26,33 +31,37 @@ struct run {
 	bool over;
 
 	/* What was said. */
-	uint32_t tag;     /* of the last command */
-	bool outstanding; /* it was not answered yet */
-	bool idle;        /* it is IDLE */
-	bool plus;        /* which was granted */
+	uint32_t tag;   /* of the last command */
+	uint32_t first; /* of those that were said with it */
+	uint64_t open;  /* bits of those that were not answered, from |first| */
+	bool sweep;     /* they are STATUS, all of them */
+	bool idle;      /* it is IDLE */
+	bool plus;      /* which was granted */
 
 	/* What the server let us know. */
 	uint64_t uidnext;
 	bool resynced;
 };
 
-/* take_out reads one line that is to be sent. */
-static void take_out_line(struct run *r, struct str line)
+/* take_command reads a command that is to be sent; |alone|: no other was said
+ * before it. */
+static void take_command(struct run *r, struct str line, bool alone)
 {
 	uint64_t number;
 
-	if (str_eq(line, STR("DONE\r\n"))) {
-		assert(r->outstanding && r->idle && r->plus);
-		r->plus = false; /* once */
-		return;
-	}
-	assert(!r->outstanding);
 	assert(str_byte(&line, 'W'));
 	must(str_number(&line, UINT32_MAX, &number));
 	assert(number == r->tag + 1);
 	assert(str_byte(&line, ' ') && str_ends(line, STR("\r\n")));
 	r->tag = (uint32_t)number;
-	r->outstanding = true;
+	if (alone) {
+		assert(r->open == 0);
+		r->first = r->tag;
+	}
+	r->sweep = str_starts(line, STR("STATUS ")) && r->resynced;
+	assert(alone || r->sweep);
+	assert(r->tag - r->first < BATCH_MAX);
+	r->open |= UINT64_C(1) << (r->tag - r->first);
 	r->idle = str_eq(line, STR("IDLE\r\n"));
 	r->plus = false;
 }
@@ -60,11 +69,18 @@ static void take_out_line(struct run *r, struct str line)
 static void take_out(struct run *r)
 {
 	struct str out = buf_str(&r->dialogue.out);
+	bool alone = true;
 
 	while (out.len > 0) {
 		struct str line = str_take(&out, str_find(out, '\n') + 1);
 
-		take_out_line(r, line);
+		if (str_eq(line, STR("DONE\r\n"))) {
+			assert(r->open != 0 && r->idle && r->plus);
+			r->plus = false; /* once */
+			continue;
+		}
+		take_command(r, line, alone);
+		alone = false;
 	}
 	buf_reset(&r->dialogue.out);
 }
@@ -77,7 +93,8 @@ static void check_state(const struct run *r)
 	assert(r->dialogue.due_ms >= r->now_ms);
 	assert(r->dialogue.due_ms != DIALOGUE_NEVER);
 	assert(dialogue_listens(&r->dialogue) ==
-	       (!r->outstanding || (r->idle && r->plus)));
+	       (r->open == 0 || (r->idle && r->plus)));
+	assert(!dialogue_sweeps(&r->dialogue) || r->open != 0);
 	assert(v->now.uidnext <= r->uidnext);
 	assert(v->now.messages == STORE_UNKNOWN ||
 	       (v->now.messages >= 0 && v->now.messages <= UINT32_MAX));
@@ -131,14 +148,53 @@ static void resync(struct run *r, bool stored)
 	(void)view_compare(stored ? &state : NULL, &r->dialogue.view.now);
 }
 
-/* heard notes what of |said| settles or grants our command. */
-static void heard(struct run *r, const struct imap_response *said)
+/* settle notes the reply to a command of ours; false if it is none. */
+static bool settle(struct run *r, struct str tag)
 {
-	if (said->cls == IMAP_CLASS_TAGGED)
-		r->outstanding = false;
-	else if (said->cls == IMAP_CLASS_CONTINUATION && r->idle &&
-	         r->dialogue.state == DIALOGUE_ASKED)
+	uint64_t number;
+	uint64_t bit;
+
+	if (!str_byte(&tag, 'W') ||
+	    str_number(&tag, UINT32_MAX, &number) != ERR_OK || tag.len > 0 ||
+	    number < r->first || number - r->first >= BATCH_MAX)
+		return false;
+	bit = UINT64_C(1) << (number - r->first);
+	if ((r->open & bit) == 0)
+		return false;
+	r->open &= ~bit;
+	return true;
+}
+
+/* heard notes what |said| settles or grants. Tells whether it is a reply. */
+static bool heard(struct run *r, const struct imap_response *said)
+{
+	if (said->cls == IMAP_CLASS_CONTINUATION && r->idle &&
+	    r->dialogue.state == DIALOGUE_ASKED)
 		r->plus = true;
+	return said->cls == IMAP_CLASS_TAGGED && settle(r, said->tag);
+}
+
+/* check_swept: the answer is about a mailbox that is wanted. */
+static void check_swept(const struct run *r, const struct imap_response *said)
+{
+	const struct sweep_answer *a = &r->dialogue.answer;
+	const struct sweep *sweep = &r->dialogue.sweep;
+
+	assert(a->mailbox >= sweep->mailboxes);
+	assert(a->mailbox < sweep->mailboxes + sweep->count);
+	assert(!imap_mailbox_is_inbox(a->mailbox->name));
+	assert((said->status == IMAP_STATUS_OK) || a->verdict != SWEEP_SEEN);
+	assert((said->status != IMAP_STATUS_OK) || a->verdict != SWEEP_REFUSED);
+}
+
+/* check_event: what came of |said|. */
+static void check_event(struct run *r, const struct imap_response *said,
+                        int event, enum view_news news)
+{
+	assert((event == DIALOGUE_NEWS) == (news != VIEW_SAME));
+	assert(event != DIALOGUE_NEWS || r->resynced);
+	if (event == DIALOGUE_SWEPT)
+		check_swept(r, said);
 }
 
 static void take_response(struct run *r, struct str response, bool stored)
@@ -146,6 +202,8 @@ static void take_response(struct run *r, struct str response, bool stored)
 	enum view_news news = VIEW_SAME;
 	struct err_detail why = { "" };
 	struct imap_response said;
+	bool is_sweep = r->sweep;
+	bool is_reply;
 	bool is_news;
 	int event;
 
@@ -153,13 +211,15 @@ static void take_response(struct run *r, struct str response, bool stored)
 		said = (struct imap_response){ .cls = IMAP_CLASS_OTHER };
 	is_news = is_growth(r, &said);
 	learn_uidnext(r, &said);
-	heard(r, &said);
+	is_reply = heard(r, &said);
 	event = dialogue_feed(&r->dialogue, response, r->now_ms, &news, &why);
 	r->over = event < 0;
 	assert(r->over == (why.text[0] != '\0'));
-	assert((event == DIALOGUE_NEWS) == (news != VIEW_SAME));
 	assert(r->over || !is_news || news == VIEW_NEW);
-	assert(event != DIALOGUE_NEWS || r->resynced);
+	/* A reply that nobody asked for is the end. */
+	assert(r->over || is_reply || said.cls != IMAP_CLASS_TAGGED);
+	assert((event == DIALOGUE_SWEPT) == (is_reply && is_sweep));
+	check_event(r, &said, event, news);
 	if (event == DIALOGUE_RESYNC)
 		resync(r, stored);
 	take_out(r);
@@ -196,6 +256,40 @@ static void pass(struct run *r, uint64_t ms)
 	r->now_ms = until;
 }
 
+/* add adds |name| to the |count| that are sorted, once. */
+static size_t add(struct store_mailbox *list, size_t count, struct str name)
+{
+	size_t at = 0;
+
+	while (at < count && str_cmp(list[at].name, name) < 0)
+		at++;
+	if (name.len == 0 || count == WANTED_MAX ||
+	    (at < count && str_eq(list[at].name, name)))
+		return count;
+	memmove(list + at + 1, list + at, (count - at) * sizeof(*list));
+	list[at] = (struct store_mailbox){ .name = name, .proved = true };
+	return count + 1;
+}
+
+static void want(struct run *r, struct str names)
+{
+	struct store_mailbox list[WANTED_MAX + 1];
+	size_t count = 1;
+
+	if (dialogue_sweeps(&r->dialogue))
+		return;
+	list[0] = (struct store_mailbox){ .name = STR("INBOX") };
+	while (names.len > 0) {
+		struct str name = str_take(&names, str_find(names, ','));
+
+		(void)str_byte(&names, ',');
+		count = 1 + add(list + 1, count - 1, name);
+	}
+	dialogue_want(&r->dialogue, list, count, r->now_ms);
+	take_out(r);
+	check_state(r);
+}
+
 /* leave: a goodbye only where nothing is outstanding. */
 static void leave(struct run *r)
 {
@@ -206,7 +300,7 @@ static void leave(struct run *r)
 	out = buf_str(&r->dialogue.out);
 	assert(listens == str_ends(out, STR(" LOGOUT\r\n")));
 	assert(str_starts(out, STR("DONE\r\n")) ==
-	       (listens && r->idle && r->outstanding));
+	       (listens && r->idle && r->open != 0));
 	assert(listens || out.len == 0);
 }
 
@@ -230,6 +324,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			take_bytes(&r, step.octets, stored);
 		else if (step.op == 't')
 			pass(&r, step_ms(&step));
+		else if (step.op == 'w')
+			want(&r, step.octets);
 	}
 	if (!r.over)
 		leave(&r);

@@ -27,8 +27,12 @@ static void check_configuration(struct check *k)
 {
 	const char *file = k->conf->file;
 
-	report_add(k->report, REPORT_OK, "configuration", "%s is good",
-	           file != NULL ? file : "without a file, the command line");
+	if (file != NULL)
+		report_add(k->report, REPORT_OK, "configuration", "%s is good",
+		           file);
+	else
+		report_add(k->report, REPORT_OK, "configuration",
+		           "no file; command line and environment are good");
 }
 
 /* check_listener: what is only unusual to us may be refused by a phone. */

@@ -4,6 +4,7 @@
 #include "net/certificate.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <limits.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -36,7 +37,9 @@ static bool add_name(struct buf *names, struct str name)
 		return true;
 	buf_cut(names, before);
 	names->max += sizeof(dots) - 1; /* kept free for it */
-	return buf_adds(names, before > 0 ? dots : dots + 2) != ERR_OK;
+	rc = buf_adds(names, before > 0 ? dots : dots + 2);
+	assert(rc == ERR_OK);
+	return false;
 }
 
 static struct str text_of(const ASN1_STRING *s)

@@ -15,7 +15,7 @@ list() {
 	check) # unit tests, lint, fuzz, valgrind
 		echo libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14 \
 			clang-tidy-14 shellcheck valgrind binutils git python3 \
-			groff-base ;;
+			groff-base systemd ;;
 	demo) # a Dovecot to stand in front of, and an APNs stand-in
 		echo dovecot-imapd dovecot-lmtpd openssl python3 python3-h2 ;;
 	e2e) # the three servers, see unpack

@@ -249,9 +249,12 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id,
 static void link_free(struct link *l)
 {
 	struct request *r;
+	struct request *next;
 
-	while ((r = TAILQ_FIRST(&l->requests)) != NULL)
+	for (r = TAILQ_FIRST(&l->requests); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, entry);
 		request_free(r);
+	}
 	nghttp2_session_del(l->session);
 	fake_peer_free(&l->peer);
 	TAILQ_REMOVE(&links, l, entry);

@@ -20,7 +20,7 @@
 
 #define APPLE_PORT 443
 
-void apple_set_mode(enum mode mode);
+void apple_set_mode(enum mode to);
 
 /* apple_work does what is due by itself; returns whether there was any. */
 bool apple_work(void);

@@ -15,7 +15,7 @@
 
 #define IMAPD_PORT 143
 
-void imapd_set_mode(enum mode mode);
+void imapd_set_mode(enum mode to);
 
 /* imapd_set_greeting: of connections from now on. */
 void imapd_set_greeting(struct str line);

@@ -12,7 +12,6 @@
  */
 #include <dirent.h>
 #include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "replay/conn.h"
 #include "replay/house.h"
@@ -27,19 +28,12 @@
 #include "replay/steps.h"
 #include "replay/transcript.h"
 
-enum { PATH_MAX_LEN = 1024, ALL_LINES = 1000000 };
+enum { PATH_MAX_LEN = 1024, END_LINES = 60 };
+
+#define TRANSCRIPT_MAX ((size_t)256 * 1024 * 1024)
 
 static bool verbose;
 static struct str pending; /* the step that started the process */
-
-/* on_abort: an assertion of ours, or a memory error. */
-static void on_abort(int signo)
-{
-	transcript_print(stderr, 60);
-	(void)fprintf(stderr, "%s: it crashed\n", script_place());
-	(void)signal(signo, SIG_DFL);
-	(void)raise(signo);
-}
 
 /* play_inside runs steps while the process lives. */
 static void play_inside(void)
@@ -56,10 +50,11 @@ static void play_inside(void)
 }
 
 /* play_script runs one script to its end, or ends the program. */
-static void play_script(const char *path, const char *folder)
+static void play_script(const char *path, const char *folder, const char *log)
 {
 	struct str step;
 
+	transcript_open(log);
 	script_open(path);
 	house_init(folder);
 	while (script_next(&step)) {
@@ -74,8 +69,6 @@ static void play_script(const char *path, const char *folder)
 	}
 	if (house_has_ended())
 		steps_end();
-	if (verbose)
-		transcript_print(stdout, ALL_LINES);
 	house_done();
 	script_close();
 	transcript_free();
@@ -90,28 +83,63 @@ static int remove_one(const char *path, const struct stat *st, int type,
 	return remove(path);
 }
 
+/* print_end prints the last |count| lines of the file |path|. */
+static void print_end(const char *path, size_t count)
+{
+	struct buf text;
+	struct err_detail why;
+	size_t at;
+
+	buf_init(&text, TRANSCRIPT_MAX);
+	if (file_read(path, &text, &why) != ERR_OK)
+		(void)fprintf(stderr, "%s\n", why.text);
+	for (at = text.len; at > 0; at--)
+		if (text.data[at - 1] == '\n' && count-- == 0)
+			break;
+	if (text.len > at)
+		(void)fwrite(text.data + at, 1, text.len - at, stdout);
+	buf_reset(&text);
+}
+
+/* run_child runs the script at |path| in a process of its own; returns how it
+ * ended. */
+static int run_child(const char *path, const char *folder, const char *log)
+{
+	int status = -1;
+	pid_t pid;
+
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		play_script(path, folder, log);
+		exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		perror("fork");
+	return status;
+}
+
 /* run_script returns whether the script at |path| passes. */
 static bool run_script(const char *path)
 {
 	char folder[] = "/tmp/replay.XXXXXX";
-	int status = 1;
-	pid_t pid;
+	char log[64];
+	int status;
 
 	if (mkdtemp(folder) == NULL) {
 		perror(folder);
 		return false;
 	}
-	(void)fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		(void)signal(SIGABRT, on_abort);
-		play_script(path, folder);
-		exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		perror("fork");
-	(void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)snprintf(log, sizeof(log), "%s/transcript", folder);
+	status = run_child(path, folder, log);
+	if (status != 0)
+		print_end(log, END_LINES);
+	else if (verbose)
+		print_end(log, SIZE_MAX);
+	if (WIFSIGNALED(status))
+		(void)printf("it crashed: signal %d\n", WTERMSIG(status));
 	(void)printf("%s %s\n", status == 0 ? "ok  " : "FAIL", path);
+	(void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return status == 0;
 }
 

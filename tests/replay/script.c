@@ -19,8 +19,7 @@ enum {
 	PATH_LEN_MAX = 4096,
 	DEPTH_MAX = 4,
 	ARGS_MAX = 9,
-	BINDS_MAX = 64,
-	TAIL_LINES = 60
+	BINDS_MAX = 64
 };
 
 /* A device's token, from its one letter. */
@@ -57,13 +56,6 @@ void must(int rc)
 	assert(rc == ERR_OK);
 }
 
-static void fail_text(const char *text)
-{
-	(void)fprintf(stderr, "the last that happened:\n");
-	transcript_print(stderr, TAIL_LINES);
-	(void)fprintf(stderr, "%s: %s\n", script_place(), text);
-}
-
 void script_fail(const char *fmt, ...)
 {
 	char text[4096];
@@ -72,8 +64,7 @@ void script_fail(const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	fail_text(text);
-	fflush(stderr);
+	transcript_failed(text);
 	_Exit(1);
 }
 

@@ -22,10 +22,10 @@ static bool killed;
 static uint32_t dice;
 static uint64_t rolls;
 
-void taps_set(struct scriptstore *s, void (*fn)(struct loop *loop))
+void taps_set(struct scriptstore *scripted, void (*turn)(struct loop *loop))
 {
-	store = s;
-	run = fn;
+	store = scripted;
+	run = turn;
 }
 
 void taps_begin(void)

@@ -12,8 +12,8 @@
 #include "net/loop.h"
 #include "push/scriptstore.h"
 
-/* taps_set says who is asked; |run| is called instead of loop_run. */
-void taps_set(struct scriptstore *store, void (*run)(struct loop *loop));
+/* taps_set says who is asked; |turn| is called instead of loop_run. */
+void taps_set(struct scriptstore *scripted, void (*turn)(struct loop *loop));
 
 /* taps_begin: the next loop that is made is that of a new process. */
 void taps_begin(void);

@@ -3,6 +3,7 @@
 #include "replay/transcript.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -24,6 +25,7 @@ struct line {
 static struct line *lines;
 static size_t line_count;
 static size_t log_taken; /* those before were asked for */
+static FILE *file;       /* NULL: not opened yet */
 
 static const char *const areas[] = {
 	[LOG_CONF] = "conf",   [LOG_NET] = "net",     [LOG_TLS] = "tls",
@@ -70,6 +72,8 @@ static void add(enum kind kind, struct buf *text, size_t from)
 		.text = xstrdup(text->data),
 		.from = from,
 	};
+	if (file != NULL)
+		(void)fprintf(file, "%s\n", text->data);
 	buf_reset(text);
 }
 
@@ -151,12 +155,17 @@ const char *transcript_error(void)
 	return NULL;
 }
 
-void transcript_print(FILE *out, size_t count)
+void transcript_failed(const char *text)
 {
-	size_t at = line_count > count ? line_count - count : 0;
+	if (file != NULL)
+		(void)fprintf(file, "%s: %s\n", script_place(), text);
+}
 
-	for (; at < line_count; at++)
-		(void)fprintf(out, "%s\n", lines[at].text);
+void transcript_open(const char *path)
+{
+	file = fopen(path, "w");
+	if (file == NULL || setvbuf(file, NULL, _IOLBF, 0) != 0)
+		script_fail("cannot write %s", path);
 }
 
 void transcript_free(void)
@@ -167,4 +176,6 @@ void transcript_free(void)
 	lines = NULL;
 	line_count = 0;
 	log_taken = 0;
+	(void)fclose(file);
+	file = NULL;
 }

@@ -7,11 +7,14 @@
 #ifndef REPLAY_TRANSCRIPT_H
 #define REPLAY_TRANSCRIPT_H
 
-#include <stddef.h>
-#include <stdio.h>
+#include <stdbool.h>
 
 #include "base/log.h"
 #include "base/str.h"
+
+/* transcript_open has the lines written to the file |path| too, as they come:
+ * they are there whatever becomes of this process. */
+void transcript_open(const char *path);
 
 /* transcript_said notes that |from| said |text| to |to|. */
 void transcript_said(const char *from, const char *to, struct str text);
@@ -36,8 +39,8 @@ bool transcript_has(struct str pattern);
  * must see, a script must say. */
 const char *transcript_error(void);
 
-/* transcript_print writes the last |count| lines. */
-void transcript_print(FILE *out, size_t count);
+/* transcript_failed notes why the script has failed. */
+void transcript_failed(const char *text);
 
 void transcript_free(void);
 

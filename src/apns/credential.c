@@ -25,6 +25,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/certificate.h"
 
 enum {
 	FILE_MAX_BYTES = 1024 * 1024,
@@ -444,17 +445,6 @@ __attribute__((format(printf, 2, 3))) static void say(struct sentence *s,
 	s->len += clause.len;
 }
 
-static const char *day_of(int64_t ms, char out[static 16])
-{
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-
-	if (gmtime_r(&seconds, &tm) == NULL ||
-	    strftime(out, 16, "%Y-%m-%d", &tm) == 0)
-		memcpy(out, "?", 2);
-	return out;
-}
-
 static void say_dates(struct sentence *s, const struct credential *c,
                       int64_t now_ms)
 {
@@ -462,13 +452,13 @@ static void say_dates(struct sentence *s, const struct credential *c,
 
 	if (now_ms > c->not_after_ms)
 		say(s, "the APNs certificate has expired on %s",
-		    day_of(c->not_after_ms, day));
+		    certificate_day(c->not_after_ms, day));
 	else if (now_ms < c->not_before_ms)
 		say(s, "the APNs certificate is not valid before %s",
-		    day_of(c->not_before_ms, day));
+		    certificate_day(c->not_before_ms, day));
 	else if (c->not_after_ms - now_ms <= WARNING_DAYS * DAY_MS)
 		say(s, "the APNs certificate expires on %s",
-		    day_of(c->not_after_ms, day));
+		    certificate_day(c->not_after_ms, day));
 }
 
 static void say_kind(struct sentence *s, X509 *leaf)

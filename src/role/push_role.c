@@ -4,72 +4,32 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "apns/apns.h"
 #include "base/mem.h"
 #include "push/ledger.h"
 #include "push/notifier.h"
 #include "push/queue.h"
 #include "push/registry.h"
 #include "push/seal.h"
-#include "role/sender.h"
+#include "role/offer.h"
 #include "store/sqlite.h"
 #include "watch/watch.h"
 
-/* Phones are not told that push is over before its credential has been expired
- * for this long: it may only be late. */
-#define EXPIRED_GRACE_MS ((int64_t)24 * 3600 * 1000)
-
 struct push_role {
 	struct log_ctx log;
-	struct apns *apns; /* NULL: nothing can be sent */
+	struct loop *loop;
+	struct resolver *resolver;
+	const struct conf *conf;
+	const struct target *backend;
+	struct offer *offer;
 	struct seal *seal; /* NULL: nobody can be watched */
-	struct str topic;  /* none: nothing is offered */
 	struct ledger *ledger;
 	struct registry *registry;
 	struct queue *queue;
 	struct notifier *notifier;
-	struct watch *watch;
+	struct watch *watch; /* NULL: nothing was ever offered */
 	struct service *service;
 };
-
-static int64_t now_ms(void)
-{
-	return (int64_t)time(NULL) * 1000;
-}
-
-/*
- * load_apns makes the transport and finds the topic. With a topic but no
- * transport (a bad apns.ca) the capability is shown and pushes wait.
- */
-static int load_apns(const struct conf *c, struct loop *loop,
-                     struct resolver *resolver, struct apns **apns_r,
-                     struct str *topic_r, struct err_detail *detail)
-{
-	const struct apns_opts opts = sender_opts(c);
-	struct sender sender;
-	struct err_detail why;
-	int rc;
-
-	rc = sender_load(c, &sender, detail);
-	if (rc != ERR_OK)
-		return rc;
-	if (sender_warning(&sender, now_ms(), &why))
-		log_warn(&(struct log_ctx){ LOG_APNS, 0 },
-		         "apns.certificate %s: %s", c->apns_certificate,
-		         why.text);
-	rc = apns_new(loop, resolver, &opts,
-	              sender_is_dry_run(c) ? NULL : &sender.credential, apns_r,
-	              &why);
-	if (rc != ERR_OK)
-		(void)err_set(detail, rc, "apns: %s", why.text);
-	if (sender_is_dry_run(c) ||
-	    sender.credential.not_after_ms + EXPIRED_GRACE_MS >= now_ms())
-		*topic_r = str_dup(sender.topic);
-	sender_done(&sender);
-	return rc;
-}
 
 /* make_state makes the state directory, if only that one is missing; the store
  * says so if it cannot be used. */
@@ -91,21 +51,6 @@ static int check_seal(const struct conf *c, struct err_detail *detail)
 	return ERR_OK;
 }
 
-static int check_apns(const struct conf *c, struct err_detail *detail)
-{
-	struct loop *loop = loop_new();
-	struct apns *apns = NULL;
-	struct str topic = STR_NULL;
-	/* Nothing is dialled before it is needed, so none is resolved. */
-	int rc = load_apns(c, loop, NULL, &apns, &topic, detail);
-
-	if (apns != NULL)
-		apns_free(&apns);
-	str_free(&topic);
-	loop_free(&loop);
-	return rc;
-}
-
 int push_role_check(const struct conf *c, struct err_detail *detail)
 {
 	struct err_detail why;
@@ -113,11 +58,9 @@ int push_role_check(const struct conf *c, struct err_detail *detail)
 
 	if (!c->push_enabled)
 		return ERR_OK;
-	if (!sender_is_absent(c)) {
-		rc = check_apns(c, detail);
-		if (rc != ERR_OK)
-			return rc;
-	}
+	rc = offer_check(c, detail);
+	if (rc != ERR_OK)
+		return rc;
 	rc = store_sqlite_check(c->store_path, &why);
 	if (rc != ERR_OK)
 		return err_set(detail, rc, "store.path: %s", why.text);
@@ -144,36 +87,15 @@ static void open_sealing(struct push_role *r, const struct conf *c)
 		          why.text);
 }
 
-static void open_apns(struct push_role *r, const struct conf *c,
-                      struct loop *loop, struct resolver *resolver)
+static struct service *make_service(struct push_role *r)
 {
-	struct err_detail why;
-
-	if (!c->push_enabled)
-		return;
-	if (sender_is_absent(c))
-		log_warn(&r->log, "push is off: no apns.certificate");
-	else if (load_apns(c, loop, resolver, &r->apns, &r->topic, &why) !=
-	         ERR_OK)
-		log_error(&r->log, "push is off: %s", why.text);
-	else if (r->topic.data == NULL)
-		log_error(&r->log,
-		          "push is off: apns.certificate %s has expired",
-		          c->apns_certificate);
-	else
-		log_info(&r->log, "push topic=%s apns=%s", r->topic.data,
-		         c->apns_url);
-}
-
-static struct service *make_service(struct push_role *r, struct loop *loop,
-                                    const struct conf *c)
-{
+	const struct conf *c = r->conf;
 	const struct conf_strings *allow = &c->push_allow;
 	const struct conf_strings *deny = &c->push_deny;
 	struct str *list = xcalloc(allow->count + deny->count, sizeof(*list));
 	const struct service_opts opts = {
 		.enabled = c->push_enabled,
-		.topic = r->topic.data,
+		.topic = offer_topic(r->offer),
 		.lowercase = c->users_lowercase,
 		.default_domain = c->users_default_domain,
 		.allow = list,
@@ -187,17 +109,16 @@ static struct service *make_service(struct push_role *r, struct loop *loop,
 		list[i] = str_of(allow->list[i]);
 	for (size_t i = 0; i < deny->count; i++)
 		list[allow->count + i] = str_of(deny->list[i]);
-	service = service_new(loop, r->ledger, r->registry, r->seal, &opts);
+	service = service_new(r->loop, r->ledger, r->registry, r->seal, &opts);
 	free(list);
 	return service;
 }
 
-static struct watch *make_watch(struct push_role *r, struct loop *loop,
-                                struct resolver *resolver, const struct conf *c,
-                                const struct target *backend)
+static struct watch *make_watch(struct push_role *r)
 {
+	const struct conf *c = r->conf;
 	const struct watch_opts opts = {
-		.backend = backend->dial,
+		.backend = r->backend->dial,
 		.renew_s = c->watch_renew_s,
 		.poll_s = c->watch_poll_s,
 		.connections_max = c->watch_connections_max,
@@ -205,8 +126,29 @@ static struct watch *make_watch(struct push_role *r, struct loop *loop,
 		.trace_user = c->trace_user,
 	};
 
-	return watch_new(loop, resolver, r->registry, r->notifier, r->seal,
-	                 &opts);
+	return watch_new(r->loop, r->resolver, r->registry, r->notifier,
+	                 r->seal, &opts);
+}
+
+/* on_offer follows the offer: those who come are told, and once anything was
+ * offered the users are watched, since a credential may come back. */
+static void on_offer(void *arg)
+{
+	struct push_role *r = arg;
+	const char *topic = offer_topic(r->offer);
+
+	if (r->service != NULL)
+		service_set_topic(r->service, topic);
+	if (topic != NULL && r->watch == NULL)
+		r->watch = make_watch(r);
+}
+
+void push_role_reload(struct push_role *r)
+{
+	if (offer_reload(r->offer) != ERR_OK)
+		return;
+	on_offer(r);
+	queue_mend(r->queue, offer_transport(r->offer));
 }
 
 struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
@@ -227,19 +169,22 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 	struct push_role *r = xcalloc(1, sizeof(*r));
 
 	r->log.area = LOG_PUSH;
+	r->loop = loop;
+	r->resolver = resolver;
+	r->conf = c;
+	r->backend = backend;
 	make_state(c);
-	open_apns(r, c, loop, resolver);
+	r->offer = offer_new(loop, resolver, c, on_offer, r);
 	open_sealing(r, c);
 	r->ledger = ledger_new(loop, store_sqlite_open(loop, c->store_path),
 	                       on_loaded, r);
 	r->registry = registry_new(loop, r->ledger, &registry);
 	r->queue = queue_new(loop, r->ledger, r->registry,
-	                     r->apns != NULL ? apns_transport(r->apns) : NULL);
+	                     offer_transport(r->offer));
 	r->notifier =
 		notifier_new(loop, r->ledger, r->registry, r->queue, &notifier);
-	r->service = make_service(r, loop, c);
-	if (r->topic.data != NULL)
-		r->watch = make_watch(r, loop, resolver, c, backend);
+	r->service = make_service(r);
+	on_offer(r);
 	return r;
 }
 
@@ -261,13 +206,12 @@ void push_role_free(struct push_role **role)
 		return;
 	push_role_end(r);
 	watch_free(&r->watch);
-	apns_free(&r->apns); /* its last answers go to the queue */
+	offer_free(&r->offer); /* its last answers go to the queue */
 	notifier_free(&r->notifier);
 	queue_free(&r->queue);
 	registry_free(&r->registry);
 	ledger_free(&r->ledger);
 	seal_free(&r->seal);
-	str_free(&r->topic);
 	free(r);
 	*role = NULL;
 }

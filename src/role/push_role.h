@@ -29,6 +29,11 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 /* push_role_service is what workers ask; lives until push_role_end. */
 struct service *push_role_service(struct push_role *r);
 
+/* push_role_reload reads the APNs credential again. If it is good, pushes are
+ * sent with it from now on, and one tries at once if they were held; if not,
+ * an error line says so and the old one stays. */
+void push_role_reload(struct push_role *r);
+
 /* push_role_end ends the service: what is open is answered. For before the
  * askers go. */
 void push_role_end(struct push_role *r);

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "base/log.h"
+#include "base/metric.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "net/stream.h"
@@ -49,7 +51,26 @@ static void on_reload(int signo, void *arg)
 	const struct single *s = arg;
 
 	(void)signo;
-	log_warn(&s->log, "SIGHUP: a change of configuration needs a restart");
+	log_info(&s->log, "SIGHUP: reading the credential for APNs again");
+	push_role_reload(s->push);
+}
+
+static void log_metric(void *arg, const char *name, int64_t value)
+{
+	const struct single *s = arg;
+
+	if (value != 0)
+		log_info(&s->log, "metric name=%s value=%lld", name,
+		         (long long)value);
+}
+
+static void on_dump(int signo, void *arg)
+{
+	struct single *s = arg;
+
+	(void)signo;
+	log_info(&s->log, "SIGUSR1: every metric that is not 0");
+	metric_walk(log_metric, s);
 }
 
 /* serve opens the listeners and turns until the end. */
@@ -63,6 +84,7 @@ static int serve(struct single *s, struct err_detail *detail)
 	loop_on_signal(s->loop, SIGTERM, on_end, s);
 	loop_on_signal(s->loop, SIGINT, on_end, s);
 	loop_on_signal(s->loop, SIGHUP, on_reload, s);
+	loop_on_signal(s->loop, SIGUSR1, on_dump, s);
 	log_info(&s->log, "ready");
 	loop_run(s->loop);
 	return ERR_OK;

@@ -453,7 +453,7 @@ bool apple_answer(struct str token, const struct apple_answer *answer)
 	return true;
 }
 
-void apple_goaway(bool refusing)
+void apple_goaway(bool refusing, struct str text)
 {
 	struct link *l = TAILQ_LAST(&links, link_list);
 	int32_t id;
@@ -462,8 +462,8 @@ void apple_goaway(bool refusing)
 		script_fail("there is no connection to APNs");
 	id = refusing ? l->answered
 	              : nghttp2_session_get_last_proc_stream_id(l->session);
-	must(nghttp2_submit_goaway(l->session, 0, id, NGHTTP2_NO_ERROR, NULL,
-	                           0));
+	must(nghttp2_submit_goaway(l->session, 0, id, NGHTTP2_NO_ERROR,
+	                           (const uint8_t *)text.data, text.len));
 }
 
 void apple_allow(uint32_t requests)

@@ -44,9 +44,10 @@ struct apple_answer {
  * any); false: there is none. */
 bool apple_answer(struct str token, const struct apple_answer *answer);
 
-/* apple_goaway says GOAWAY on the newest connection; |refusing|: what is open
- * there was not processed, else it will be answered. */
-void apple_goaway(bool refusing);
+/* apple_goaway says GOAWAY on the newest connection, with |text| as its debug
+ * data; |refusing|: what is open there was not processed, else it will be
+ * answered. */
+void apple_goaway(bool refusing, struct str text);
 
 /* apple_allow changes how many requests there may be at once. */
 void apple_allow(uint32_t requests);

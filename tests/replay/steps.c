@@ -492,13 +492,18 @@ static void step_apns_answers_token(const struct str *args)
 static void step_apns_goaway(const struct str *args)
 {
 	(void)args;
-	apple_goaway(false);
+	apple_goaway(false, STR_NULL);
+}
+
+static void step_apns_goaway_text(const struct str *args)
+{
+	apple_goaway(false, args[0]);
 }
 
 static void step_apns_goaway_refusing(const struct str *args)
 {
 	(void)args;
-	apple_goaway(true);
+	apple_goaway(true, STR_NULL);
 }
 
 static void step_apns_allows(const struct str *args)
@@ -663,6 +668,7 @@ static const struct row {
 	{ "apns answers: *", step_apns_answers, true },
 	{ "apns answers _: *", step_apns_answers_token, true },
 	{ "apns goaway", step_apns_goaway, true },
+	{ "apns goaway: *", step_apns_goaway_text, true },
 	{ "apns goaway refusing", step_apns_goaway_refusing, true },
 	{ "apns allows _", step_apns_allows, true },
 	{ "apns breaks", step_apns_breaks, true },

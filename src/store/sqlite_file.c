@@ -75,16 +75,20 @@ static int fail_system(const struct sqlite_file *f, int error,
 /*
  * touch makes the file, so that it is never readable by others, not even for
  * a moment; SQLite gives those beside it the same mode. A file that we may
- * only read passes: its rows are wanted.
+ * only read passes: its rows are wanted. Which one it is, is noted before
+ * SQLite opens it, so that one taken away meanwhile is missed.
  */
-static int touch(const struct sqlite_file *f, struct err_detail *why)
+static int touch(struct sqlite_file *f, struct err_detail *why)
 {
+	struct stat st = { 0 };
 	int fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 
 	if (fd < 0 && (errno == EACCES || errno == EROFS))
 		fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return fail_system(f, errno, why);
+	(void)fstat(fd, &st);
+	f->ids[0] = (struct sqlite_file_id){ st.st_dev, st.st_ino };
 	close(fd);
 	return ERR_OK;
 }
@@ -175,12 +179,12 @@ static int look_at(const struct sqlite_file *f, const char *suffix,
 	return error;
 }
 
-/* identify notes which files they are that we opened. */
+/* identify notes which files SQLite keeps beside ours, and how that is. */
 static int identify(struct sqlite_file *f, struct err_detail *why)
 {
 	struct stat st;
 
-	for (size_t i = 0; i < SQLITE_FILES; i++) {
+	for (size_t i = 1; i < SQLITE_FILES; i++) {
 		int error = look_at(f, suffixes[i], &st);
 
 		if (error != 0)

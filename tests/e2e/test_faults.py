@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: ISC
+"""
+Faults of the house itself: its disk, its resolver, its descriptors. Mail flows
+on, registrations are answered, an error line says what is wrong, and all
+recovers without a restart.
+"""
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from lmtp import message
+from phone import Phone
+from process import SLOW, wait_until
+from test_ring import register, ring
+
+# The longest pause between two tries of the store, and some air.
+RETRY_S = 30
+
+
+def _has_namespaces():
+    return os.getuid() == 0 and shutil.which("unshare") and subprocess.run(
+        ["unshare", "--mount", "true"], capture_output=True).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(
+    not _has_namespaces(), reason="needs root for mounts of its own")
+
+
+def enter(proxy, script):
+    """Runs shell commands where |proxy| is, with $state; their output."""
+    done = subprocess.run(
+        ["nsenter", "--target", str(proxy.pid), "--mount", "sh", "-ec",
+         script], capture_output=True, text=True,
+        env=dict(os.environ, state=str(proxy.state)))
+    assert done.returncode == 0, (script, done.stderr)
+    return done.stdout
+
+
+def devices(proxy):
+    """The device tokens that are on disk."""
+    return set(enter(proxy, "sqlite3 -readonly $state/imapbell.db "
+                     "'SELECT device_token FROM registration'").split())
+
+
+def kept(proxy, *phones):
+    """Waits until the registrations of |phones| are on disk."""
+    tokens = {phone.token.lower() for phone in phones}
+    wait_until(lambda: tokens <= devices(proxy), "registrations on disk",
+               RETRY_S)
+
+
+def errors(proxy, start=0):
+    return [line for line in proxy.log()[start:].splitlines()
+            if " error " in line]
+
+
+def device(proxy, dovecot):
+    """A new phone of a new user, registered within 2 s; the user leaves."""
+    user, phone = dovecot.user(), Phone()
+    client = proxy.session(user)
+    begin = time.monotonic()
+    register(client, phone)
+    assert time.monotonic() - begin < 2 * SLOW
+    client.logout()
+    return user, phone
+
+
+def rings(dovecot, apple, user, phone):
+    """A mail for |user| rings |phone| once more."""
+    count = len(phone.pushes(apple.requests))
+    dovecot.deliver(user, message())
+    ring(apple, phone, count + 1)
+
+
+def mail_flows(client):
+    client.append("INBOX", message())
+    client.ok("SELECT INBOX")
+    assert b"How do you do?" in client.fetch_body()
+
+
+# The disk is full
+
+FILL = "cat /dev/zero >$state/filler 2>/dev/null || true\n"
+SMALL = "mount -t tmpfs -o size=512k imapbell {state}"
+
+
+def test_store_full(bell, dovecot, apple):
+    bell.allow(" error store ")
+    proxy = bell(dovecot.port, inside=SMALL)
+    user, phone = device(proxy, dovecot)
+    session = proxy.session(user)
+    enter(proxy, FILL)
+    others = [device(proxy, dovecot) for _ in range(3)]
+    for each in [(user, phone), *others]:
+        rings(dovecot, apple, *each)
+    mail_flows(session)
+    assert len(errors(proxy)) == 1, errors(proxy)
+    assert "imapbell.db: database or disk is full" in errors(proxy)[0]
+    assert devices(proxy) == {phone.token.lower()}
+    enter(proxy, "rm $state/filler")
+    proxy.wait_log(r" info store store works again", RETRY_S)
+    kept(proxy, *[phone for _, phone in others])
+    session.ok("NOOP")
+
+
+def test_store_full_at_start(bell, dovecot, apple, tmp_path):
+    bell.allow(" error store ")
+    proxy = bell(dovecot.port, "-o", "watch.key_file=%s/key" % tmp_path,
+                 inside="state={state}\n" + SMALL + "\n" + FILL)
+    user, phone = device(proxy, dovecot)
+    rings(dovecot, apple, user, phone)
+    mail_flows(proxy.session(user))
+    assert len(errors(proxy)) == 1, errors(proxy)
+    enter(proxy, "rm $state/filler")
+    proxy.wait_log(r" info store store works again", RETRY_S)
+    kept(proxy, phone)
+    rings(dovecot, apple, user, phone)
+
+
+# The disk is read-only
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_store_readonly(bell, dovecot, apple, end):
+    """Those known ring, new ones are kept, and all is written when it can."""
+    bell.allow(" error store ")
+    proxy = bell(dovecot.port)
+    user, phone = device(proxy, dovecot)
+    getattr(proxy.process, end)()
+    proxy.args[:0] = ["unshare", "--mount", "sh", "-ec",
+                      "mount --bind {0} {0}\nmount -o remount,bind,ro {0}\n"
+                      'exec "$@"'.format(proxy.state), "sh"]
+    proxy.start()
+    rings(dovecot, apple, user, phone)
+    other = device(proxy, dovecot)
+    rings(dovecot, apple, *other)
+    mail_flows(proxy.session(user))
+    assert len(errors(proxy)) == 1, errors(proxy)
+    enter(proxy, "mount -o remount,bind,rw $state")
+    proxy.wait_log(r" info store store works again", RETRY_S)
+    kept(proxy, phone, other[1])
+
+
+# The database is damaged
+
+def scribble(path):
+    path.write_bytes(os.urandom(path.stat().st_size))
+
+
+def newer(path):
+    subprocess.run(["sqlite3", path, "PRAGMA user_version = 1000"],
+                   check=True)
+
+
+def cut(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [scribble, newer, cut])
+def test_store_damaged_at_start(bell, dovecot, apple, damage):
+    """It is set aside, and a new one is begun."""
+    bell.allow(" error store ")
+    proxy = bell(dovecot.port)
+    device(proxy, dovecot)
+    proxy.process.stop()
+    database = proxy.state / "imapbell.db"
+    damage(database)
+    bad = database.read_bytes()
+    proxy.start()
+    user, phone = device(proxy, dovecot)
+    rings(dovecot, apple, user, phone)
+    mail_flows(proxy.session(user))
+    kept(proxy, phone)
+    aside = [path for path in proxy.state.iterdir()
+             if not path.name.endswith(("-wal", "-shm"))
+             and path.name not in ("imapbell.db", "seal.key")]
+    assert [path.read_bytes() for path in aside] == [bad]
+    assert aside[0].name in errors(proxy)[0]
+    assert len(errors(proxy)) == 1, errors(proxy)
+
+
+def test_store_is_a_directory(bell, dovecot, apple):
+    """Not ours to move: it works again when that has gone."""
+    bell.allow(" error store ")
+    proxy = bell(dovecot.port)
+    device(proxy, dovecot)
+    proxy.process.stop()
+    database = proxy.state / "imapbell.db"
+    database.unlink()
+    database.mkdir()
+    proxy.start()
+    user, phone = device(proxy, dovecot)
+    rings(dovecot, apple, user, phone)
+    mail_flows(proxy.session(user))
+    assert len(errors(proxy)) == 1, errors(proxy)
+    database.rmdir()
+    proxy.wait_log(r" info store store works again", RETRY_S)
+    kept(proxy, phone)
+
+
+def overwrite(path):
+    """In place: it stays the same file."""
+    with open(path, "r+b") as file:
+        file.write(os.urandom(path.stat().st_size))
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def delete(path):
+    for each in path.parent.glob(path.name + "*"):
+        each.unlink()
+
+
+def delete_log(path):
+    path.with_name(path.name + "-wal").unlink()
+
+
+def take_away(path):
+    path.rename(path.with_name("elsewhere"))
+
+
+def restore(path):
+    """An older copy, in place."""
+    shutil.copyfile(path.with_name("backup"), path)
+
+
+@pytest.mark.parametrize("damage", [overwrite, empty, cut, delete, delete_log,
+                                    take_away, restore])
+def test_store_destroyed_while_running(bell, dovecot, apple, damage):
+    """Everything is in memory, and is written anew."""
+    bell.allow(" error store ")
+    proxy = bell(dovecot.port)
+    device(proxy, dovecot)
+    enter(proxy, 'sqlite3 $state/imapbell.db ".backup $state/backup"')
+    first = device(proxy, dovecot)
+    proxy.process.stop()  # so that nothing is in SQLite's log alone
+    start = len(proxy.log())
+    proxy.start()
+    proxy.wait_log(r" watching user=%s$" % first[0], start=start)
+    session = proxy.session(first[0])
+    damage(proxy.state / "imapbell.db")
+    second = device(proxy, dovecot)
+    kept(proxy, first[1], second[1])
+    mail_flows(session)
+    assert errors(proxy)
+    proxy.kill()
+    proxy.start()
+    for each in (first, second):
+        rings(dovecot, apple, *each)
+
+
+# Names are not resolved any more
+
+HOSTS = "127.0.0.1 localhost backend.test\n"
+
+
+class Names:
+    """
+    What /etc says about names, for one imapbell alone. |server| is an address
+    of loopback on whose port 53 nobody is, or the test is, and says nothing.
+    """
+
+    def __init__(self, folder, server, listening):
+        self.hosts = folder / "hosts"
+        self.hosts.write_text(HOSTS)
+        (folder / "resolv.conf").write_text(
+            "nameserver %s\noptions timeout:2 attempts:2\n" % server)
+        (folder / "nsswitch.conf").write_text("hosts: files dns\n")
+        self.inside = "".join("mount --bind %s /etc/%s\n" % (folder / name, name)
+                              for name in ("hosts", "resolv.conf",
+                                           "nsswitch.conf"))
+        self.queries = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.queries.settimeout(20 * SLOW)
+        if listening:
+            self.queries.bind((server, 53))
+
+    def known(self, hosts):
+        """In place: it is mounted."""
+        self.hosts.write_text(hosts)
+
+    def asked(self, name):
+        """Waits until somebody asks for |name|."""
+        wanted = b"".join(b"%c%s" % (len(label), label)
+                          for label in name.encode().split(b"."))
+        while wanted not in self.queries.recv(65536):
+            pass
+
+
+@pytest.fixture(params=["refuses", "silent"])
+def names(request, tmp_path):
+    if request.param == "silent":
+        names = Names(tmp_path, "127.53.0.1", True)
+    else:
+        names = Names(tmp_path, "127.53.0.2", False)
+    yield names
+    names.queries.close()
+
+
+def named(bell, apple, dovecot, names):
+    """An imapbell that has its backend and APNs by name."""
+    return bell(dovecot.port, "-b", "imap://backend.test:%d" % dovecot.port,
+                "--apns", "https://localhost:%d" % apple.port,
+                inside=names.inside)
+
+
+def test_names_gone(bell, dovecot, apple, names):
+    """Sessions go on; logins and pushes work again when names do."""
+    bell.allow(" error proxy.*: resolve backend.test: ")
+    proxy = named(bell, apple, dovecot, names)
+    user, phone = device(proxy, dovecot)
+    rings(dovecot, apple, user, phone)
+    session = proxy.session(user)
+    names.known("")
+    mail_flows(session)
+    client = proxy.connect(seconds=20)
+    begin = time.monotonic()
+    refusal = client.command('LOGIN "%s" pass' % user)[-1]
+    assert b" NO [UNAVAILABLE] " in refusal
+    assert time.monotonic() - begin < 12 * SLOW
+    apple.drop()
+    count = len(phone.pushes(apple.requests))
+    dovecot.deliver(user, message())
+    proxy.wait_log(r" warn apns .*resolve localhost", 30)
+    session.ok("NOOP")
+    assert len(phone.pushes(apple.requests)) == count
+    names.known(HOSTS)
+    ring(apple, phone, count + 1, seconds=60)
+    client.login(user)
+
+
+def test_names_of_push_never_delay_a_login(bell, dovecot, apple, tmp_path):
+    """While Apple's name is looked up in vain, the backend's is found."""
+    names = Names(tmp_path, "127.53.0.3", True)
+    proxy = named(bell, apple, dovecot, names)
+    user, phone = device(proxy, dovecot)
+    rings(dovecot, apple, user, phone)
+    names.known("127.0.0.1 backend.test\n")
+    apple.drop()
+    count = len(phone.pushes(apple.requests))
+    dovecot.deliver(user, message())
+    names.asked("localhost")
+    begin = time.monotonic()
+    proxy.session(user)
+    assert time.monotonic() - begin < 2 * SLOW
+    names.known(HOSTS)
+    ring(apple, phone, count + 1, seconds=60)
+
+
+def test_end_waits_for_no_name(bell, dovecot, apple, tmp_path):
+    names = Names(tmp_path, "127.53.0.4", True)
+    names.known("127.0.0.1 localhost\n")
+    proxy = named(bell, apple, dovecot, names)
+    names.asked("backend.test")
+    begin = time.monotonic()
+    proxy.stop()
+    assert time.monotonic() - begin < 2 * SLOW
+
+
+# Descriptors run out
+
+def processor_s(pid):
+    """The processor time that a process has used."""
+    fields = Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def use_up(proxy, spare):
+    """Leaves |spare| descriptors and takes them; the connections."""
+    used = [int(fd) for fd in os.listdir("/proc/%d/fd" % proxy.pid)]
+    limit = max(used) + 1 + spare
+    resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    start = len(proxy.log())
+    strangers = [socket.create_connection(("127.0.0.1", proxy.port))
+                 for _ in range(2 * limit)]
+    proxy.wait_log(r" warn net accepting pauses", start=start)
+    return strangers
+
+
+def test_descriptors_run_out(bell, dovecot, apple):
+    """Accepting pauses without spinning; those there go on."""
+    bell.allow(" error store ")
+    proxy = bell(dovecot.port, "-o", "limits.logins_pending_per_address=1000")
+    user, phone = device(proxy, dovecot)
+    rings(dovecot, apple, user, phone)
+    session = proxy.session(user)
+    strangers = use_up(proxy, 5)
+    begin, used = time.monotonic(), processor_s(proxy.pid)
+    time.sleep(1)  # how much it works in vain
+    used = processor_s(proxy.pid) - used
+    assert used < 0.2 * (time.monotonic() - begin)
+    mail_flows(session)
+    other = Phone()
+    register(session, other)
+    kept(proxy, other)
+    rings(dovecot, apple, user, phone)
+    # What is lost now cannot be opened again before somebody leaves.
+    apple.drop()
+    delete(proxy.state / "imapbell.db")
+    third = Phone()
+    register(session, third)
+    count = len(phone.pushes(apple.requests))
+    dovecot.deliver(user, message())
+    proxy.wait_log(r" error store ")
+    session.ok("NOOP")
+    for stranger in strangers:
+        stranger.close()
+    ring(apple, phone, count + 1, seconds=60)
+    kept(proxy, phone, other, third)
+    proxy.session(user)

@@ -17,6 +17,13 @@ static const struct {
 	{ "PREAUTH", IMAP_STATUS_PREAUTH },
 };
 
+/* The codes of RFC 5530 that refuse for good. */
+static const char *const final_codes[] = {
+	"NONEXISTENT",
+	"NOPERM",
+	"CANNOT",
+};
+
 /* take_word takes all up to the next SP or line end. */
 static struct str take_word(struct str *in)
 {
@@ -139,4 +146,17 @@ bool imap_response_code(const struct imap_response *r, struct str word,
 	skip_blanks(&rest);
 	*rest_r = rest;
 	return true;
+}
+
+bool imap_response_is_final(const struct imap_response *r)
+{
+	struct str rest;
+
+	if (r->status == IMAP_STATUS_BAD || r->code.len == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(final_codes) / sizeof(final_codes[0]);
+	     i++)
+		if (imap_response_code(r, str_of(final_codes[i]), &rest))
+			return true;
+	return false;
 }

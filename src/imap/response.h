@@ -49,6 +49,14 @@ bool imap_response_is(const struct imap_response *r, struct str keyword);
 bool imap_response_code(const struct imap_response *r, struct str word,
                         struct str *rest_r);
 
+/*
+ * imap_response_is_final tells of a reply NO or BAD whether asking again would
+ * bring the same. A code other than those of RFC 5530 that deny for good says
+ * that it may be had later. BAD is final: what is wrong with the command stays
+ * wrong, and servers count what they call bad.
+ */
+bool imap_response_is_final(const struct imap_response *r);
+
 /* What a STATUS response may hold; |has| tells which items came. */
 enum imap_status_item {
 	IMAP_ITEM_MESSAGES = 1,

@@ -115,7 +115,7 @@ static struct session *expected(struct register_call *call)
 }
 
 /* echoed fills |list| with what is echoed and returns how many. A mailbox that
- * the backend refused is left out; INBOX never is. */
+ * the backend refused for good is left out; INBOX never is. */
 static size_t echoed(const struct registration *r, struct service_mailbox *list)
 {
 	size_t n = 0;
@@ -134,13 +134,16 @@ static void answer(struct session *s)
 	struct service_mailbox *list = xcalloc(r->count, sizeof(*list));
 	struct str *names = xcalloc(r->count, sizeof(*names));
 	size_t n = echoed(r, list);
+	size_t unproved = 0;
 	struct log_text token;
 	struct log_text user;
 	struct buf lines;
 	int rc;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		names[i] = list[i].name;
+		unproved += !list[i].proved;
+	}
 	buf_init(&lines, REGISTER_REPLY_MAX);
 	rc = imap_xaps_reply(&r->command, r->tag, s->topic, names, n, &lines);
 	log_info(&s->log,
@@ -148,7 +151,7 @@ static void answer(struct session *s)
 	         " echoed=%zu unproved=%zu",
 	         log_safe(s->user, &user),
 	         log_token(r->command.device_token, &token),
-	         imap_xaps_version(&r->command), r->count, n, r->open);
+	         imap_xaps_version(&r->command), r->count, n, unproved);
 	registration_free(s);
 	session_set_input(s, INPUT_COMMAND);
 	if (rc != 0)
@@ -232,14 +235,17 @@ bool register_on_status(struct session *s, struct str response)
 	return asks_status(&s->asks, response);
 }
 
-/* on_asked: the backend answered one of our STATUS commands in time. */
-static void on_asked(struct session *s, const struct ask *ask, bool is_ok)
+/* on_asked: the backend answered one of our STATUS commands in time. What it
+ * refuses for now is unproved, as if it had not answered. */
+static void on_asked(struct session *s, const struct ask *ask,
+                     const struct imap_response *reply)
 {
+	bool is_ok = reply->status == IMAP_STATUS_OK;
 	struct registration *r = s->registration;
 	struct service_mailbox *m = &r->mailboxes[ask->index];
 
 	m->proved = is_ok;
-	r->refused[ask->index] = !is_ok;
+	r->refused[ask->index] = !is_ok && imap_response_is_final(reply);
 	m->has_status = is_ok && ask->has_status;
 	m->uidvalidity = ask->status.uidvalidity;
 	m->uidnext = ask->status.uidnext;
@@ -257,7 +263,7 @@ bool register_on_tagged(struct session *s, const struct imap_response *r)
 	if (ask == NULL)
 		return false;
 	if (!ask->is_late)
-		on_asked(s, ask, r->status == IMAP_STATUS_OK);
+		on_asked(s, ask, r);
 	ask_free(&ask);
 	return true;
 }

@@ -25,14 +25,6 @@ enum {
 static_assert(SWEEP_BATCH_BYTES > 2 * IMAP_XAPS_MAILBOX_MAX + 128,
               "one question always fits");
 
-/* The codes of RFC 5530 with which a mailbox is refused for good; any other
- * says that it may be had later. */
-static const char *const final_codes[] = {
-	"NONEXISTENT",
-	"NOPERM",
-	"CANNOT",
-};
-
 void sweep_init(struct sweep *s)
 {
 	*s = (struct sweep){ .count = 0 };
@@ -184,21 +176,6 @@ void sweep_status(struct sweep *s, const struct imap_response *r)
 	buf_reset(&name);
 }
 
-/* is_final: the refusal |r| will be the same next time. BAD is, too: what is
- * wrong with the name stays wrong, and servers count what they call bad. */
-static bool is_final(const struct imap_response *r)
-{
-	struct str rest;
-
-	if (r->status == IMAP_STATUS_BAD || r->code.len == 0)
-		return true;
-	for (size_t i = 0; i < sizeof(final_codes) / sizeof(final_codes[0]);
-	     i++)
-		if (imap_response_code(r, str_of(final_codes[i]), &rest))
-			return true;
-	return false;
-}
-
 void sweep_reply(struct sweep *s, uint32_t tag, const struct imap_response *r,
                  struct sweep_answer *answer_r)
 {
@@ -210,7 +187,8 @@ void sweep_reply(struct sweep *s, uint32_t tag, const struct imap_response *r,
 	answer_r->mailbox = m;
 	answer_r->status = m->status;
 	if (r->status != IMAP_STATUS_OK)
-		answer_r->verdict = is_final(r) ? SWEEP_REFUSED : SWEEP_UNKNOWN;
+		answer_r->verdict = imap_response_is_final(r) ? SWEEP_REFUSED
+		                                              : SWEEP_UNKNOWN;
 	else
 		answer_r->verdict = m->is_told ? SWEEP_SEEN : SWEEP_UNKNOWN;
 }

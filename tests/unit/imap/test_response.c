@@ -166,6 +166,40 @@ static const struct {
 	{ "* LIST x ()\r\n", NULL, { 0, 0, 0, 0, 0, 0 } },
 };
 
+static void refusals_are_for_good_or_for_now(void **state)
+{
+	static const struct {
+		const char *reply;
+		bool is_final;
+	} rows[] = {
+		/* As measured: Dovecot, Courier, Cyrus. */
+		{ "a NO Mailbox doesn't exist: A (0.001 secs).", true },
+		{ "a NO [CANNOT] Invalid mailbox name", true },
+		{ "a NO Mailbox does not exist, or must be subscribed to.",
+		  true },
+		{ "a NO Mailbox does not exist", true },
+		/* RFC 5530. */
+		{ "a NO [NONEXISTENT] x", true },
+		{ "a NO [noperm] x", true },
+		{ "a BAD what?", true },
+		{ "a BAD [CLIENTBUG] what?", true },
+		{ "a NO [UNAVAILABLE] x", false },
+		{ "a NO [INUSE] x", false },
+		{ "a NO [LIMIT] x", false },
+		{ "a NO [SERVERBUG] x", false },
+		{ "a NO [CONTACTADMIN] x", false },
+		{ "a NO [X-NEW 5] x", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct imap_response r;
+
+		assert_ok(imap_response_parse(str_of(rows[i].reply), &r));
+		assert_int_equal(imap_response_is_final(&r), rows[i].is_final);
+	}
+}
+
 static void status_data_is_read(void **state)
 {
 	(void)state;
@@ -314,6 +348,7 @@ int main(void)
 		cmocka_unit_test(data_lines_are_split),
 		cmocka_unit_test(what_is_no_response_is_other),
 		cmocka_unit_test(code_is_found_by_its_word),
+		cmocka_unit_test(refusals_are_for_good_or_for_now),
 		cmocka_unit_test(status_data_is_read),
 		cmocka_unit_test(status_name_above_the_ceiling_is_a_limit),
 		cmocka_unit_test(list_data_is_read),

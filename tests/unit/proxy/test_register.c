@@ -274,6 +274,29 @@ static void inbox_is_always_echoed(void **arg)
 	stage_done(&st);
 }
 
+/* What is refused for now is kept, to be proved by the watcher: not to echo it
+ * would cost the phone a day. */
+static void refused_for_now_is_unproved(void **arg)
+{
+	struct asked a;
+	struct stage st;
+
+	(void)arg;
+	begin(&st);
+	stage_c(&st, COMMAND("2", " mailboxes (Busy Work Secret)"));
+	asked(&st, &a);
+	status(&st, &a, 0, "OK");
+	status(&st, &a, 1, "NO [INUSE] later");
+	status(&st, &a, 2, "NO [SERVERBUG] oops");
+	status(&st, &a, 3, "NO [NOPERM] never");
+	stage_sees_c(&st, ECHO("INBOX") ECHO("Busy") ECHO("Work") END);
+	service_heard(&st, "logged-in user\n"
+	                   "lookup user INBOX Busy Work Secret\n"
+	                   "register user login=yes INBOX:proved/10/20/30/40 "
+	                   "Busy:unproved Work:unproved\n");
+	stage_done(&st);
+}
+
 static void version_one_is_inbox_alone(void **arg)
 {
 	struct asked a;
@@ -448,6 +471,7 @@ int main(void)
 		cmocka_unit_test(late_answers_are_still_ours),
 		cmocka_unit_test(registered_again_while_answers_are_late),
 		cmocka_unit_test(inbox_is_always_echoed),
+		cmocka_unit_test(refused_for_now_is_unproved),
 		cmocka_unit_test(version_one_is_inbox_alone),
 		cmocka_unit_test(over_the_limit_is_not_echoed),
 		cmocka_unit_test(what_does_not_parse_is_bad),

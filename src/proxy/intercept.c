@@ -155,7 +155,13 @@ static struct str next_word(struct str *in)
 bool intercept_is_owned(const struct session *s, struct str line)
 {
 	struct str rest = line;
+	struct str verb;
 
 	(void)next_word(&rest); /* the tag, or what stands for it */
-	return intercept_find(s, next_word(&rest))->action != INTERCEPT_FORWARD;
+	verb = next_word(&rest);
+	/* Nothing behind it, not even a line end: what is too long to be held
+	 * was cut here, and the verb is not known. */
+	if (rest.len == 0)
+		return true;
+	return intercept_find(s, verb)->action != INTERCEPT_FORWARD;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A walk over the table, before and after login. */
 #include <stdio.h>
+#include <string.h>
 
 #include "imap/capability.h"
 #include "proxy/intercept.h"
@@ -96,6 +97,34 @@ static void owned_verbs_never_reach_the_backend(void **arg)
 	never_reaches_backend("UNAUTHENTICATE");
 }
 
+/* A line too long to be held is seen to its 8,192nd octet only: where that is
+ * in the tag, in the verb or in the blanks between, nobody knows the verb. */
+static void verb_is_not_hidden_behind_a_long_front(void **arg)
+{
+	static const char verb[] = " COMPRESS DEFLATE\r\n";
+	static char line[9000 + sizeof(verb)];
+
+	(void)arg;
+	for (int blanks = 0; blanks < 2; blanks++) {
+		for (size_t front = 8180; front < 8195; front++) {
+			struct stage st;
+
+			memset(line, blanks ? ' ' : 't', front);
+			line[0] = 't';
+			memcpy(line + front, verb, sizeof(verb));
+			stage_init(&st);
+			stage_start(&st);
+			stage_login(&st);
+			stage_c(&st, line);
+			stage_sees_b(&st, "");
+			assert_true(fake_written(st.client).len > 0);
+			stage_c(&st, "a NOOP\r\n");
+			stage_sees_b(&st, "a NOOP\r\n");
+			stage_done(&st);
+		}
+	}
+}
+
 static void other_verbs_pass(void **arg)
 {
 	struct stage st;
@@ -145,6 +174,7 @@ int main(void)
 		cmocka_unit_test(rows_say_what_to_do),
 		cmocka_unit_test(nothing_before_login_dials),
 		cmocka_unit_test(owned_verbs_never_reach_the_backend),
+		cmocka_unit_test(verb_is_not_hidden_behind_a_long_front),
 		cmocka_unit_test(other_verbs_pass),
 		cmocka_unit_test(push_disabled_passes_the_command),
 		cmocka_unit_test(not_offered_is_unknown),

@@ -40,8 +40,8 @@ const struct intercept *intercept_find(const struct session *s,
 
 /*
  * intercept_is_owned: a line that is not written exactly (more than one space,
- * a tab, a tag without end) holds, or may hold where it is cut, a verb that must
- * not reach the backend by accident, if that should be lenient.
+ * a tab, a tag without end) holds, or may hold where it is cut, a verb that
+ * must not reach the backend by accident, if that should be lenient.
  */
 bool intercept_is_owned(const struct session *s, struct str line);
 

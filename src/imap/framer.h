@@ -100,7 +100,7 @@ struct imap_frame {
 
 struct imap_framer {
 	enum imap_side side;
-	enum imap_lines lines;
+	enum imap_lines lines; /* decides at the end of a line that is held */
 	size_t line_held; /* as IMAP_LINE_HELD; may be changed between lines */
 	/* private: */
 	struct buf held;

@@ -229,10 +229,11 @@ static size_t on_client_data(void *arg, struct str bytes)
 
 	s->active_ms = loop_now_ms(s->env->loop);
 	while (s->state != SESSION_CLOSING && wants_client(s)) {
-		if (imap_framer_at_start(&s->from_client))
-			s->from_client.lines = session_input_is_plain(s->input)
-			                               ? IMAP_LINES_PLAIN
-			                               : IMAP_LINES_COMMAND;
+		/* Also of a line that is here in part: if IDLE ended meanwhile
+		 * it is a command. */
+		s->from_client.lines = session_input_is_plain(s->input)
+		                               ? IMAP_LINES_PLAIN
+		                               : IMAP_LINES_COMMAND;
 		if (imap_framer_next(&s->from_client, &in, &frame) != 0)
 			break;
 		session_trace(s, "client", &frame, is_secret(s, &frame));

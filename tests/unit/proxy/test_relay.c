@@ -181,6 +181,25 @@ static void server_ends_idle_by_itself(void **arg)
 	stage_done(&st);
 }
 
+/* What was begun in IDLE and is ended after it is a command to the server, with
+ * the octets that it announces. */
+static void command_begun_in_idle_has_its_literal(void **arg)
+{
+	struct stage st;
+
+	(void)arg;
+	begin(&st);
+	stage_c(&st, "a IDLE\r\n");
+	stage_b(&st, "+ idling\r\n");
+	stage_c(&st, "b APP");
+	stage_b(&st, "a OK timeout\r\n");
+	stage_c(&st, "END INBOX {9+}\r\nc LOGOUT\n\r\nd NOOP\r\n");
+	stage_sees_b(&st, "a IDLE\r\nb APPEND INBOX {9}\r\n");
+	stage_b(&st, "b NO full\r\n");
+	stage_sees_b(&st, "d NOOP\r\n");
+	stage_done(&st);
+}
+
 static void id_is_answered_for_a_backend_without(void **arg)
 {
 	struct stage st;
@@ -431,6 +450,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_intercepted_in_idle),
 		cmocka_unit_test(refused_idle_leaves_commands),
 		cmocka_unit_test(server_ends_idle_by_itself),
+		cmocka_unit_test(command_begun_in_idle_has_its_literal),
 		cmocka_unit_test(id_is_answered_for_a_backend_without),
 		cmocka_unit_test(malformed_lines_stay_here),
 		cmocka_unit_test(odd_commands_pass_as_they_are),

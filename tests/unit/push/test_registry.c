@@ -202,6 +202,23 @@ static void device_with_two_account_ids_is_one_device(void **state)
 	assert_int_equal(count_of(p, "anna"), 3);
 }
 
+/* One phone with two accounts: what happens to one is no matter of the
+ * other's. */
+static void device_of_two_users_belongs_to_both(void **state)
+{
+	struct fixture *f = *state;
+	struct testpush *p = &f->p;
+	uint64_t id;
+
+	p->registry_opts.devices_per_user = 1;
+	testpush_restart(p);
+	id = testpush_phone(p, "anna", "t1", "INBOX*");
+	(void)testpush_phone(p, "bert", "t1", "INBOX* Work*");
+	want_disk(f, "phone anna/t1 INBOX*\nphone bert/t1 INBOX* Work*\n");
+	registry_remove(p->registry, id);
+	want_disk(f, "phone bert/t1 INBOX* Work*\n");
+}
+
 static void mailboxes_over_the_limit_are_left_out(void **state)
 {
 	struct fixture *f = *state;
@@ -368,6 +385,19 @@ static void state_of_a_mailbox_that_nobody_wants_is_forgotten(void **state)
 	             "state anna Sent 7:12 messages=11 unseen=-1\n");
 }
 
+static void state_stays_while_another_device_wants_the_mailbox(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)testpush_phone(&f->p, "anna", "t1", "INBOX* Work*");
+	(void)testpush_phone(&f->p, "anna", "t2", "INBOX* Work*");
+	know(&f->p, "anna", "Work");
+	(void)testpush_phone(&f->p, "anna", "t1", "INBOX*");
+	want_disk(f, "login anna blob\n"
+	             "phone anna/t1 INBOX*\nphone anna/t2 INBOX* Work*\n"
+	             "state anna Work 7:12 messages=11 unseen=-1\n");
+}
+
 static void user_without_a_device_leaves_nothing_behind(void **state)
 {
 	struct fixture *f = *state;
@@ -484,6 +514,19 @@ static void device_not_seen_for_its_time_is_removed(void **state)
 	want_disk(f, "phone bert/t2 INBOX*\n");
 }
 
+/* The account-id stays, the old token is never seen again. */
+static void changed_token_outlives_the_old_one(void **state)
+{
+	struct fixture *f = *state;
+	struct testpush *p = &f->p;
+
+	(void)testpush_phone(p, "bert", "t1", "INBOX* Work*");
+	visit(p, "t2", 29);
+	want_disk(f, "phone bert/t1 INBOX* Work*\nphone bert/t2 INBOX*\n");
+	visit(p, "t2", 2);
+	want_disk(f, "phone bert/t2 INBOX*\n");
+}
+
 static void last_device_of_all_is_removed_too(void **state)
 {
 	struct fixture *f = *state;
@@ -538,6 +581,7 @@ int main(void)
 		TEST(lowered_limit_takes_effect_with_the_next_device),
 		TEST(device_with_many_account_ids_keeps_the_newest),
 		TEST(device_with_two_account_ids_is_one_device),
+		TEST(device_of_two_users_belongs_to_both),
 		TEST(mailboxes_over_the_limit_are_left_out),
 		TEST(registering_again_is_seen_and_keeps_the_past),
 		TEST(mailbox_is_proved_for_all_devices_of_the_user),
@@ -547,11 +591,13 @@ int main(void)
 		TEST(doubted_mailbox_is_begun_anew),
 		TEST(devices_of_a_user_are_walked),
 		TEST(state_of_a_mailbox_that_nobody_wants_is_forgotten),
+		TEST(state_stays_while_another_device_wants_the_mailbox),
 		TEST(user_without_a_device_leaves_nothing_behind),
 		TEST(rejected_login_stays_rejected_until_another_is_put),
 		TEST(observer_is_told_once_a_turn_for_each_user),
 		TEST(observer_is_told_of_everyone_after_the_load),
 		TEST(device_not_seen_for_its_time_is_removed),
+		TEST(changed_token_outlives_the_old_one),
 		TEST(last_device_of_all_is_removed_too),
 		TEST(clock_that_jumps_removes_nobody_who_comes_back),
 		TEST(long_rest_removes_nobody_who_comes_back),

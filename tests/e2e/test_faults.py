@@ -7,6 +7,7 @@ recovers without a restart.
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -60,6 +61,16 @@ def errors(proxy, start=0):
             if " error " in line]
 
 
+def store_metrics(proxy):
+    """Whether the store is up, and how often it was not."""
+    start = len(proxy.log())
+    os.kill(proxy.pid, signal.SIGUSR1)
+    count = proxy.wait_log(  # the last one that is not 0
+        r" metric name=imapbell_store_errors_total value=(\d+)$", start=start)
+    return (" metric name=imapbell_store_up value=1\n" in proxy.log()[start:],
+            int(count[1]))
+
+
 def device(proxy, dovecot):
     """A new phone of a new user, registered within 2 s; the user leaves."""
     user, phone = dovecot.user(), Phone()
@@ -103,8 +114,11 @@ def test_store_full(bell, dovecot, apple):
     assert len(errors(proxy)) == 1, errors(proxy)
     assert "imapbell.db: database or disk is full" in errors(proxy)[0]
     assert devices(proxy) == {phone.token.lower()}
+    is_up, count = store_metrics(proxy)
+    assert not is_up and count > 0
     enter(proxy, "rm $state/filler")
     proxy.wait_log(r" info store store works again", RETRY_S)
+    assert store_metrics(proxy) >= (True, count)
     kept(proxy, *[phone for _, phone in others])
     session.ok("NOOP")
 

@@ -30,7 +30,8 @@ struct parse {
 	struct str in;
 	struct buf text; /* of the key or value at hand */
 	struct imap_xaps x;
-	size_t room; /* of x.mailboxes */
+	size_t room;  /* of x.mailboxes */
+	size_t names; /* that were looked for in a list, any of the command's */
 	struct err_detail *detail;
 };
 
@@ -87,9 +88,9 @@ static void add_mailbox(struct parse *p)
 	struct str name = buf_str(&p->text);
 
 	if (name.len == 0 || name.len > IMAP_XAPS_MAILBOX_MAX ||
-	    !imap_quotable(name) ||
-	    p->x.mailbox_count == IMAP_XAPS_MAILBOXES_MAX)
+	    !imap_quotable(name) || p->names == IMAP_XAPS_MAILBOXES_MAX - 1)
 		return;
+	p->names++;
 	for (size_t i = 0; i < p->x.mailbox_count; i++)
 		if (imap_mailbox_eq(name, p->x.mailboxes[i]))
 			return;

@@ -16,8 +16,8 @@
 
 #define IMAP_XAPS_COMMAND_MAX ((size_t)256 * 1024)
 #define IMAP_XAPS_MAILBOX_MAX 1000 /* octets; longer ones are not echoed */
-/* The first ones count. Far above push.mailboxes_per_device; the time to find
- * duplicates grows with its square. */
+/* With INBOX. The first names of a command count, duplicates too: the time to
+ * find those grows with its square. Far above push.mailboxes_per_device. */
 #define IMAP_XAPS_MAILBOXES_MAX 1024
 
 struct imap_xaps {

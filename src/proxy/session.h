@@ -29,6 +29,7 @@ struct intercept;
 struct login;
 struct registration;
 struct sessions;
+struct sessions_host;
 
 /* What all sessions of a proxy share; borrowed from the proxy. */
 struct session_env {
@@ -46,7 +47,8 @@ struct session {
 	const char *listener;         /* where it came in; borrowed */
 	TAILQ_ENTRY(session) link;    /* all, the oldest first */
 	TAILQ_ENTRY(session) pending; /* of them, not logged in yet */
-	bool is_pending;
+	TAILQ_ENTRY(session) of_host; /* of those, from one address */
+	struct sessions_host *host;   /* NULL: logged in */
 
 	enum session_state state;
 	enum session_input input;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sessions - two lists, the oldest first: all, and those not logged in. When
- * it gets tight the oldest that has not even tried to log in goes: an attacker
- * has to be quick to keep others out, who need a second.
+ * sessions - two lists, the oldest first: all, and those not logged in; these
+ * by their address, too, so that a stranger costs the same however many there
+ * are. When it gets tight the oldest that has not even tried to log in goes: an
+ * attacker has to be quick to keep others out, who need a second.
  */
 #include "proxy/sessions.h"
 
@@ -10,16 +11,26 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "proxy/session.h"
 
 TAILQ_HEAD(session_list, session);
+
+/* Those from one address who are not logged in; exists while there are any. */
+struct sessions_host {
+	UT_hash_handle hh;
+	struct str name;             /* owned */
+	struct session_list pending; /* by |of_host|, the oldest first */
+	unsigned count;
+};
 
 struct sessions {
 	struct log_ctx log;
 	const struct session_env *env;
 	struct session_list all;
 	struct session_list pending;
+	struct sessions_host *hosts;
 	struct session_list closed; /* by |link|; waits for the sweeper */
 	size_t count;               /* closed ones too */
 	uint64_t last_id;
@@ -74,8 +85,9 @@ void sessions_free(struct sessions **allp)
 	*allp = NULL;
 }
 
-/* host_of is a session's peer address without the port. */
-static struct str host_of(const struct session *s)
+/* host_name is a session's peer address without the port; empty if the peer was
+ * gone before we looked. */
+static struct str host_name(const struct session *s)
 {
 	struct str peer = str_of(stream_peer(s->client));
 
@@ -84,36 +96,84 @@ static struct str host_of(const struct session *s)
 	return peer;
 }
 
+static struct sessions_host *host_find(const struct sessions *all,
+                                       struct str name)
+{
+	struct sessions_host *h;
+
+	HASH_FIND(hh, all->hosts, name.data, name.len, h);
+	return h;
+}
+
+/* host_join counts |s| among those of its address. */
+static void host_join(struct sessions *all, struct session *s)
+{
+	struct str name = host_name(s);
+	struct sessions_host *h = host_find(all, name);
+
+	if (h == NULL) {
+		h = xcalloc(1, sizeof(*h));
+		h->name = str_dup(name);
+		TAILQ_INIT(&h->pending);
+		HASH_ADD_KEYPTR(hh, all->hosts, h->name.data, h->name.len, h);
+	}
+	TAILQ_INSERT_TAIL(&h->pending, s, of_host);
+	h->count++;
+	s->host = h;
+}
+
+static void host_leave(struct sessions *all, struct session *s)
+{
+	struct sessions_host *h = s->host;
+
+	s->host = NULL;
+	TAILQ_REMOVE(&h->pending, s, of_host);
+	if (--h->count > 0)
+		return;
+	HASH_DEL(all->hosts, h);
+	str_free(&h->name);
+	free(h);
+}
+
 /* is_waiting: nothing of its login is under way. */
 static bool is_waiting(const struct session *s)
 {
 	return s->state == SESSION_OPENING || s->state == SESSION_PRELOGIN;
 }
 
-/* evict_oldest closes the oldest who did not log in, of |host| only if that is
- * not empty. Returns whether there was one. */
-static bool evict_oldest(struct sessions *all, struct str host)
+/* evict closes |s|; NULL: there was nobody who could go. */
+static bool evict(struct session *s)
 {
-	struct session *s;
-
-	TAILQ_FOREACH(s, &all->pending, pending)
-		if (is_waiting(s) &&
-		    (host.len == 0 || str_eq(host_of(s), host)))
-			break;
 	if (s == NULL)
 		return false;
 	session_bye(s, "Too many connections.");
 	return true;
 }
 
-static unsigned pending_of(const struct sessions *all, struct str host)
+/* make_room lets the oldest go who did not log in. */
+static bool make_room(struct sessions *all)
 {
 	struct session *s;
-	unsigned n = 0;
 
 	TAILQ_FOREACH(s, &all->pending, pending)
-		n += str_eq(host_of(s), host);
-	return n;
+		if (is_waiting(s))
+			break;
+	return evict(s);
+}
+
+/* host_admits: one more of address |name| may come, perhaps for another that
+ * goes. */
+static bool host_admits(struct sessions *all, struct str name)
+{
+	struct sessions_host *h = host_find(all, name);
+	struct session *s;
+
+	if (h == NULL || h->count < all->env->opts->logins_pending_per_address)
+		return true;
+	TAILQ_FOREACH(s, &h->pending, of_host)
+		if (is_waiting(s))
+			break;
+	return evict(s);
 }
 
 void sessions_accept(struct sessions *all, int fd, struct tls_ctx *tls,
@@ -122,7 +182,7 @@ void sessions_accept(struct sessions *all, int fd, struct tls_ctx *tls,
 	const struct proxy_opts *opts = all->env->opts;
 	struct session *s;
 
-	if (all->count >= opts->sessions_max && !evict_oldest(all, STR_NULL)) {
+	if (all->count >= opts->sessions_max && !make_room(all)) {
 		log_warn(&all->log, "refused a client: sessions=%zu",
 		         all->count);
 		(void)close(fd);
@@ -130,24 +190,22 @@ void sessions_accept(struct sessions *all, int fd, struct tls_ctx *tls,
 	}
 	s = session_new(all->env, fd, tls, ++all->last_id, listener);
 	all->count++;
-	if (pending_of(all, host_of(s)) >= opts->logins_pending_per_address &&
-	    !evict_oldest(all, host_of(s))) {
+	TAILQ_INSERT_TAIL(&all->all, s, link);
+	if (!host_admits(all, host_name(s))) {
 		log_warn(&all->log, "refused a client: logins pending from %s",
 		         stream_peer(s->client));
-		TAILQ_INSERT_TAIL(&all->all, s, link);
 		session_close(s, "too many logins pending");
 		return;
 	}
-	TAILQ_INSERT_TAIL(&all->all, s, link);
 	TAILQ_INSERT_TAIL(&all->pending, s, pending);
-	s->is_pending = true;
+	host_join(all, s);
 }
 
 void sessions_logged_in(struct sessions *all, struct session *s)
 {
-	if (!s->is_pending)
+	if (s->host == NULL)
 		return;
-	s->is_pending = false;
+	host_leave(all, s);
 	TAILQ_REMOVE(&all->pending, s, pending);
 }
 

@@ -82,6 +82,61 @@ static void pending_logins_of_one_address(void **arg)
 	stage_done(&st);
 }
 
+/* come_from lets a client connect from |address|. */
+static struct fake_peer *come_from(struct stage *st, const char *address)
+{
+	struct fake_peer *peer = fake_accept(st->loop, 143);
+
+	fake_set_address(peer, address);
+	fake_run(st->loop);
+	return peer;
+}
+
+static void addresses_are_counted_apart(void **arg)
+{
+	static const char *const others[CLIENTS] = {
+		"192.0.2.8:1", "192.0.2.77:1", "[2001:db8::7]:1", "192.0.2.7:4"
+	};
+	struct crowd c;
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.logins_pending_per_address = 2;
+	stage_start(&st);
+	st.client = come_from(&st, "192.0.2.7:3");
+	for (size_t i = 0; i < CLIENTS; i++)
+		c.peers[i] = come_from(&st, others[i]);
+	assert_false(fake_is_closed(st.client));
+	go(&c, 1);
+	c.peers[0] = come_from(&st, "192.0.2.7:1");
+	assert_true(fake_is_closed(st.client));
+	for (size_t i = 0; i < CLIENTS; i++)
+		assert_false(fake_is_closed(c.peers[i]));
+	go(&c, CLIENTS);
+	stage_done(&st);
+}
+
+/* A client that is gone before we look has no address. */
+static void who_is_gone_already_costs_nobody_his_place(void **arg)
+{
+	struct crowd c;
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.logins_pending_per_address = 2;
+	stage_start(&st);
+	st.client = come_from(&st, "192.0.2.7:3");
+	for (size_t i = 0; i < CLIENTS; i++)
+		c.peers[i] = come_from(&st, "");
+	assert_false(fake_is_closed(st.client));
+	assert_true(fake_is_closed(c.peers[0]));
+	assert_false(fake_is_closed(c.peers[CLIENTS - 1]));
+	go(&c, CLIENTS);
+	stage_done(&st);
+}
+
 /* Whoever is about to log in is not thrown out for a stranger. */
 static void a_login_under_way_stays(void **arg)
 {
@@ -195,6 +250,8 @@ int main(void)
 		cmocka_unit_test(the_oldest_stranger_goes),
 		cmocka_unit_test(full_of_users_refuses),
 		cmocka_unit_test(pending_logins_of_one_address),
+		cmocka_unit_test(addresses_are_counted_apart),
+		cmocka_unit_test(who_is_gone_already_costs_nobody_his_place),
 		cmocka_unit_test(a_login_under_way_stays),
 		cmocka_unit_test(drain_lets_users_finish),
 		cmocka_unit_test(drain_ends_with_bye),

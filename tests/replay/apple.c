@@ -478,12 +478,12 @@ void apple_allow(uint32_t requests)
 	}
 }
 
-void apple_break(void)
+void apple_break(int rc, const char *why)
 {
 	struct link *l;
 
 	while ((l = TAILQ_FIRST(&links)) != NULL) {
-		fake_break(l->peer, ERR_CLOSED, "connection reset");
+		fake_break(l->peer, rc, why);
 		link_free(l);
 	}
 }

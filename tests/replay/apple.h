@@ -52,8 +52,9 @@ void apple_goaway(bool refusing, struct str text);
 /* apple_allow changes how many requests there may be at once. */
 void apple_allow(uint32_t requests);
 
-/* apple_break loses all connections, apple_close ends them politely. */
-void apple_break(void);
+/* apple_break loses all connections, with |rc| and |why| as their streams tell
+ * it; apple_close ends them politely. */
+void apple_break(int rc, const char *why);
 void apple_close(void);
 
 /* apple_free forgets everything, for a process that is no more. */

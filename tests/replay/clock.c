@@ -47,6 +47,13 @@ uint64_t clock_elapsed_ms(void)
 
 int64_t clock_wall_ms(void)
 {
-	return time_of.loop != NULL ? loop_wall_ms(time_of.loop)
-	                            : time_of.wall_ms;
+	if (time_of.loop != NULL)
+		return loop_wall_ms(time_of.loop);
+	if (time_of.wall_ms == 0) { /* any loop begins at the same time */
+		struct loop *loop = loop_new();
+
+		time_of.wall_ms = loop_wall_ms(loop);
+		loop_free(&loop);
+	}
+	return time_of.wall_ms;
 }

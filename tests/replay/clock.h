@@ -20,7 +20,7 @@ struct loop *clock_loop(void);
 /* clock_elapsed_ms is how long the script has lasted. */
 uint64_t clock_elapsed_ms(void);
 
-/* clock_wall_ms is the time of day, as the process has it. */
+/* clock_wall_ms is the time of day, as the process has it or will have it. */
 int64_t clock_wall_ms(void);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -18,12 +19,17 @@
 #include "role/single.h"
 #include "testnet/testcert.h"
 
-enum { ARGS_MAX = 128, DECADE_S = 10 * 365 * 24 * 3600 };
+enum { ARGS_MAX = 128, DAY_S = 24 * 3600 };
+
+#define YEAR_MS ((uint64_t)365 * DAY_S * 1000)
+
+#define TOPIC "com.apple.mail.XServer.replay"
 
 enum phase { PHASE_NONE, PHASE_LIVES, PHASE_KILLED, PHASE_ENDED };
 
 static struct {
 	enum phase phase;
+	const char *folder;
 	struct scriptstore store;
 	char *args[ARGS_MAX];
 	int arg_count;
@@ -46,40 +52,48 @@ static void add_option(const char *option, const char *folder, const char *rest)
 	add_arg(value);
 }
 
-static void write_file(const char *folder, const char *name, struct str text)
+static void write_file(const char *name, struct str text)
 {
 	char path[1024];
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "%s%s", folder, name);
+	(void)snprintf(path, sizeof(path), "%s%s", house.folder, name);
 	file = fopen(path, "w");
 	if (file == NULL || fwrite(text.data, 1, text.len, file) != text.len ||
 	    fclose(file) != 0)
 		script_fail("cannot write %s", path);
 }
 
-/* make_credential makes the certificate for APNs: good, whatever the scripted
- * time says. */
-static void make_credential(const char *folder)
+void house_credential(uint64_t lasts_ms, struct str topic)
 {
+	/* Validity is counted from the machine's time. */
+	int64_t now_s = clock_wall_ms() / 1000 - (int64_t)time(NULL);
+	struct str uid = str_dup(topic.len > 0 ? topic : STR(TOPIC));
 	const struct testcert_opts opts = {
 		.names = "apns.example",
-		.uid = "com.apple.mail.XServer.replay",
-		.from_s = -DECADE_S,
-		.to_s = DECADE_S,
+		.uid = uid.data,
+		.from_s = now_s - DAY_S,
+		.to_s = now_s + (int64_t)(lasts_ms / 1000),
 	};
 	struct testcert *cert = testcert_new(&opts);
 
-	write_file(folder, "/apns.pem", testcert_pem(cert));
-	write_file(folder, "/apns.key", testcert_key(cert));
+	write_file("/apns.pem", testcert_pem(cert));
+	write_file("/apns.key", testcert_key(cert));
 	testcert_free(&cert);
+	str_free(&uid);
+}
+
+void house_break_credential(void)
+{
+	write_file("/apns.pem", STR("no certificate\n"));
 }
 
 void house_init(const char *path)
 {
 	scriptstore_init(&house.store, NULL);
-	make_credential(path);
-	write_file(path, "/conf", STR(""));
+	house.folder = path;
+	house_credential(YEAR_MS, STR_NULL);
+	write_file("/conf", STR(""));
 	add_arg("imapbell");
 	add_option("--config", path, "/conf");
 	add_option("--state", path, "");

@@ -13,12 +13,19 @@
 #include "base/str.h"
 #include "push/scriptstore.h"
 
-/* house_init makes the files that it needs in the folder |path|. */
+/* house_init makes the files that it needs in the folder |path|, which is
+ * borrowed. */
 void house_init(const char *path);
 void house_done(void);
 
 /* house_set sets |key| of the configuration, for the next process. */
 void house_set(struct str key, struct str value);
+
+/* house_credential makes the certificate for APNs anew: it lasts for |lasts_ms|
+ * from now and has |topic|, or the usual one. house_break_credential puts
+ * something else in its place. */
+void house_credential(uint64_t lasts_ms, struct str topic);
+void house_break_credential(void);
 
 /* house_run starts a process and calls |fn| when it has; the process is torn
  * down when |fn| returns. */

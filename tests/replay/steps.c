@@ -217,6 +217,22 @@ static void step_process_ends(const struct str *args)
 		script_fail("the process goes on");
 }
 
+static void step_credential_lasts(const struct str *args)
+{
+	house_credential(duration(args[0]), STR_NULL);
+}
+
+static void step_credential_topic(const struct str *args)
+{
+	house_credential(duration(args[0]), args[1]);
+}
+
+static void step_credential_broken(const struct str *args)
+{
+	(void)args;
+	house_break_credential();
+}
+
 static void step_time(const struct str *args)
 {
 	uint64_t ms = duration(args[0]);
@@ -514,7 +530,13 @@ static void step_apns_allows(const struct str *args)
 static void step_apns_breaks(const struct str *args)
 {
 	(void)args;
-	apple_break();
+	apple_break(ERR_CLOSED, "connection reset");
+}
+
+static void step_apns_refuses(const struct str *args)
+{
+	(void)args;
+	apple_break(ERR_AUTH, "tls alert: certificate expired (45)");
 }
 
 static void step_apns_closes(const struct str *args)
@@ -654,6 +676,9 @@ static const struct row {
 	{ "process ends", step_process_ends, false },
 	{ "sighup", step_sighup, true },
 	{ "sigterm", step_sigterm, true },
+	{ "credential lasts _", step_credential_lasts, false },
+	{ "credential lasts _ topic _", step_credential_topic, false },
+	{ "credential is broken", step_credential_broken, false },
 	{ "time _", step_time, true },
 	{ "wall _", step_wall, true },
 	{ "dice _", step_dice, false },
@@ -672,6 +697,7 @@ static const struct row {
 	{ "apns goaway refusing", step_apns_goaway_refusing, true },
 	{ "apns allows _", step_apns_allows, true },
 	{ "apns breaks", step_apns_breaks, true },
+	{ "apns refuses our certificate", step_apns_refuses, true },
 	{ "apns closes", step_apns_closes, true },
 	{ "store fails", step_store_fails, false },
 	{ "store heals", step_store_heals, false },

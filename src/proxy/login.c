@@ -254,18 +254,6 @@ static void keep_line(struct session *s, struct str response)
 		session_close(s, "login reply too long");
 }
 
-static void trace_response(const struct session *s, struct str response)
-{
-	struct imap_frame frame = {
-		.kind = IMAP_FRAME_LINE,
-		.first = true,
-		.last = true,
-		.text = response,
-	};
-
-	session_trace(s, "backend", &frame, false);
-}
-
 /* on_response feeds one whole response of the backend to the opening. */
 static void on_response(struct session *s, struct str response)
 {
@@ -274,7 +262,7 @@ static void on_response(struct session *s, struct str response)
 	bool for_client = false;
 	struct buf send;
 
-	trace_response(s, response);
+	session_trace_response(s, "backend", response);
 	buf_init(&send, LOGIN_RESPONSE_MAX);
 	state = imap_opening_feed(&l->opening, response, &send, &for_client);
 	session_to_backend(s, buf_str(&send));
@@ -376,8 +364,7 @@ static void begin(struct session *s, struct str tag,
 	s->user = str_dup(l->who.user);
 	s->is_offered = opts->push_enabled && !imap_login_is_other(&l->who) &&
 	                service_offer(s->env->service, s->user, &s->topic);
-	s->traced |= opts->trace_user != NULL &&
-	             str_eq(s->user, str_of(opts->trace_user));
+	session_set_traced(s, s->user);
 	session_set_state(s, SESSION_LOGIN);
 	session_set_input(s, INPUT_BUSY);
 	loop_timer_set(s->timer, (uint64_t)opts->login_s * 1000);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "imap/login.h"
+#include "imap/line.h"
 #include "imap/trace.h"
 #include "proxy/client.h"
 #include "proxy/login.h"
@@ -108,20 +108,12 @@ bool session_may_insert(const struct session *s)
 	return s->relay.fate == RELAY_BETWEEN;
 }
 
-/* trace_own logs lines of our own, each as a frame. */
+/* trace_own logs lines of our own, each as a response. */
 static void trace_own(const struct session *s, struct str lines)
 {
 	while (s->traced && lines.len > 0) {
-		size_t end = str_find(lines, '\n');
-		struct imap_frame frame = {
-			.kind = IMAP_FRAME_LINE,
-			.first = true,
-			.last = true,
-			.text = str_take(&lines,
-			                 end == SIZE_MAX ? lines.len : end + 1),
-		};
-
-		session_trace(s, "imapbell", &frame, false);
+		session_trace_response(s, "imapbell", lines);
+		(void)str_take(&lines, imap_line_first(lines).len);
 	}
 }
 
@@ -200,6 +192,14 @@ struct imap_capability_policy session_policy(const struct session *s)
 	};
 }
 
+void session_set_traced(struct session *s, struct str user)
+{
+	struct str wanted = str_of(s->env->opts->trace_user);
+
+	s->traced = wanted.len > 0 &&
+	            (str_eq(wanted, STR("all")) || str_eq(wanted, user));
+}
+
 void session_trace(const struct session *s, const char *from,
                    const struct imap_frame *frame, bool secret)
 {
@@ -212,6 +212,22 @@ void session_trace(const struct session *s, const char *from,
 	log_info(&s->log, "trace %s: %.*s", from, (int)text.len,
 	         text.data != NULL ? text.data : "");
 	buf_reset(&text);
+}
+
+void session_trace_response(const struct session *s, const char *from,
+                            struct str response)
+{
+	struct str line = imap_line_first(response);
+	struct str text;
+	struct imap_frame frame = {
+		.kind = IMAP_FRAME_LINE,
+		.text = line,
+		.first = true,
+		.last = true,
+		.cls = imap_line_class(line, &text),
+	};
+
+	session_trace(s, from, &frame, false);
 }
 
 /* is_secret: the frame may be a password, or a part of one. */
@@ -413,7 +429,7 @@ struct session *session_new(const struct session_env *env, int fd,
 	buf_init(&s->held_text, IMAP_LINE_HELD);
 	relay_init(&s->relay);
 	asks_init(&s->asks);
-	s->traced = str_eq(str_of(env->opts->trace_user), STR("all"));
+	session_set_traced(s, STR_NULL);
 	s->timer = loop_timer_new(env->loop, on_timer, s);
 	loop_timer_set(s->timer, (uint64_t)env->opts->login_s * 1000);
 	s->client = stream_accepted(env->loop, fd, tls);

@@ -150,9 +150,17 @@ void session_take_backend(struct session *s, struct stream *stream);
 /* session_policy is how capability lists are shown to this user. */
 struct imap_capability_policy session_policy(const struct session *s);
 
+/* session_set_traced: those of |user| are, or everybody's. */
+void session_set_traced(struct session *s, struct str user);
+
 /* session_trace logs one frame if this user is traced; |from| is "client" or
  * "backend". */
 void session_trace(const struct session *s, const char *from,
                    const struct imap_frame *frame, bool secret);
+
+/* session_trace_response does so with the first line of |response|, |from|
+ * being "backend" or, where it is ours, "imapbell". */
+void session_trace_response(const struct session *s, const char *from,
+                            struct str response);
 
 #endif

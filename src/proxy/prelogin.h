@@ -14,6 +14,9 @@ struct session;
 /* Octets a client may send before it is logged in, all attempts together. */
 #define PRELOGIN_BYTES_MAX ((uint64_t)256 * 1024)
 
+/* Octets of our answers that it may leave unread. */
+#define PRELOGIN_UNREAD_MAX ((size_t)32 * 1024)
+
 /* Commands that are unknown or malformed before `* BYE`. */
 #define PRELOGIN_BAD_MAX 3
 

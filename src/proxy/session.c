@@ -45,11 +45,18 @@ void session_set_input(struct session *s, enum session_input to)
 	s->input = to;
 }
 
+/* leaves_unread: the client should read before it says more. */
+static bool leaves_unread(const struct session *s)
+{
+	return stream_pending(s->client) > (s->state == SESSION_RELAY
+	                                            ? SESSION_UNREAD_MAX
+	                                            : PRELOGIN_UNREAD_MAX);
+}
+
 /* wants_client: the client's next bytes can be taken. */
 static bool wants_client(const struct session *s)
 {
-	if (!session_input_is_read(s->input) ||
-	    stream_pending(s->client) > SESSION_UNREAD_MAX)
+	if (!session_input_is_read(s->input) || leaves_unread(s))
 		return false;
 	if (s->state == SESSION_PRELOGIN)
 		return true;
@@ -237,6 +244,15 @@ static bool is_secret(const struct session *s, const struct imap_frame *frame)
 	       (s->state != SESSION_RELAY && !frame->first);
 }
 
+/* limit_stranger ends it with those who ask for more than a login needs. */
+static void limit_stranger(struct session *s)
+{
+	if (s->bytes_in > PRELOGIN_BYTES_MAX)
+		session_bye(s, "Too much data before login.");
+	else if (leaves_unread(s))
+		session_close(s, "client does not read");
+}
+
 static size_t on_client_data(void *arg, struct str bytes)
 {
 	struct session *s = arg;
@@ -256,8 +272,8 @@ static size_t on_client_data(void *arg, struct str bytes)
 		client_on_frame(s, &frame);
 	}
 	s->bytes_in += bytes.len - in.len;
-	if (s->state == SESSION_PRELOGIN && s->bytes_in > PRELOGIN_BYTES_MAX)
-		session_bye(s, "Too much data before login.");
+	if (s->state == SESSION_PRELOGIN)
+		limit_stranger(s);
 	session_update(s);
 	return bytes.len - in.len;
 }

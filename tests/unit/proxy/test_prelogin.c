@@ -208,6 +208,24 @@ static void too_much_is_cut_off(void **arg)
 	free(noops);
 }
 
+/* Ten thousand strangers who ask and do not read shall not fill the memory. */
+static void answers_must_be_read(void **arg)
+{
+	struct stage st;
+
+	(void)arg;
+	begin(&st);
+	fake_stall(st.client);
+	for (size_t i = 0; i < 5000; i++)
+		fake_push(st.client, STR("a CAPABILITY\r\n"));
+	fake_run(st.loop);
+	fake_unstall(st.client);
+	fake_run(st.loop);
+	assert_true(fake_is_closed(st.client));
+	assert_true(fake_written(st.client).len < PRELOGIN_UNREAD_MAX + 1024);
+	stage_done(&st);
+}
+
 /* CVE-2026-27857: an unfinished line is held in small bounds and ends with the
  * login timer. */
 static void unfinished_line_ends_with_the_timer(void **arg)
@@ -239,6 +257,7 @@ int main(void)
 		cmocka_unit_test(refused_literal_is_consumed),
 		cmocka_unit_test(malformed_lines),
 		cmocka_unit_test(too_much_is_cut_off),
+		cmocka_unit_test(answers_must_be_read),
 		cmocka_unit_test(unfinished_line_ends_with_the_timer),
 	};
 

@@ -435,6 +435,33 @@ static int check_pair(const struct conf *c, const char *least, unsigned low,
 	               conf_origin(c, least));
 }
 
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
+static int check_watch(const struct conf *c, struct err_detail *detail)
+{
+	if (strcmp(c->watch_login, "session") == 0)
+		return refuse(c, "watch.login",
+		              "\"session\" is not built yet: \"sealed\" and "
+		              "\"master\" are",
+		              detail);
+	if (strcmp(c->watch_login, "master") != 0)
+		return ERR_OK;
+	if (is_empty(c->watch_master_user))
+		return err_set(detail, ERR_INVALID,
+		               "watch.master_user is missing: watch.login = "
+		               "\"master\" needs one");
+	if (is_empty(c->watch_master_password_file))
+		return err_set(detail, ERR_INVALID,
+		               "watch.master_password_file is missing: "
+		               "watch.login = \"master\" needs one");
+	if (is_empty(c->watch_master_separator))
+		return refuse(c, "watch.master_separator", "is empty", detail);
+	return ERR_OK;
+}
+
 /* What needs more than one key to judge, or more than its type. */
 static int check(const struct conf *c, struct err_detail *detail)
 {
@@ -442,9 +469,8 @@ static int check(const struct conf *c, struct err_detail *detail)
 
 	if (rc == ERR_OK)
 		rc = check_listen(c, detail);
-	if (rc == ERR_OK && strcmp(c->watch_login, "sealed") != 0)
-		rc = refuse(c, "watch.login", "only \"sealed\" is built yet",
-		            detail);
+	if (rc == ERR_OK)
+		rc = check_watch(c, detail);
 	if (rc == ERR_OK)
 		rc = check_apns(c, detail);
 	if (rc == ERR_OK)

@@ -52,6 +52,7 @@ struct conf {
 	struct conf_strings push_allow;
 	struct conf_strings push_deny;
 	bool push_enabled;
+	bool push_wake;
 	unsigned push_merge_ms;
 	unsigned push_merge_max_ms;
 	unsigned push_change_delay_ms;
@@ -73,6 +74,10 @@ struct conf {
 	unsigned apns_in_flight_max;
 
 	char *watch_login;
+	char *watch_master_user;
+	char *watch_master_password_file;
+	char *watch_master_style;
+	char *watch_master_separator;
 	char *watch_key_file; /* default: STATE/seal.key */
 	unsigned watch_poll_s;
 	unsigned watch_renew_s;

@@ -29,7 +29,7 @@ const struct option_row option_rows[] = {
 	{ "state", 0, "DIR", NULL, true,
 	  "database and sealing key (default /var/lib/imapbell)" },
 	{ "watch-login", 0, "MODE", "watch.login", true,
-	  "where the watcher's login comes from: sealed" },
+	  "where the watcher's login comes from: sealed or master" },
 	{ "workers", 0, "N", NULL, false, "worker processes: not built yet" },
 	{ "status", 0, "HOST:PORT", NULL, false,
 	  "HTTP for status and metrics: not built yet" },

@@ -12,6 +12,7 @@
 #include "net/certificate.h"
 #include "push/seal.h"
 #include "role/check_impl.h"
+#include "role/logins.h"
 #include "role/sender.h"
 #include "store/sqlite.h"
 
@@ -205,6 +206,23 @@ static void check_seal(struct check *k)
 	seal_free(&seal);
 }
 
+static void check_master(struct check *k)
+{
+	static const char subject[] = "master";
+	struct err_detail why;
+	struct logins logins;
+
+	if (logins_load(k->conf, false, &logins, &why) != ERR_OK)
+		report_add(k->report, REPORT_FAIL, subject, "%s", why.text);
+	else if (logins_warning(k->conf, &why))
+		report_add(k->report, REPORT_WARN, subject, "%s", why.text);
+	else
+		report_add(k->report, REPORT_OK, subject,
+		           "watchers log in by %s, whose password is there",
+		           k->conf->watch_master_user);
+	logins_done(&logins);
+}
+
 void check_push(struct check *k)
 {
 	struct sender sender;
@@ -219,5 +237,8 @@ void check_push(struct check *k)
 		sender_done(&sender);
 	}
 	check_store(k);
-	check_seal(k);
+	if (logins_are_masters(k->conf))
+		check_master(k);
+	else
+		check_seal(k);
 }

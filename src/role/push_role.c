@@ -10,7 +10,7 @@
 #include "push/notifier.h"
 #include "push/queue.h"
 #include "push/registry.h"
-#include "push/seal.h"
+#include "role/logins.h"
 #include "role/offer.h"
 #include "store/sqlite.h"
 #include "watch/watch.h"
@@ -22,7 +22,7 @@ struct push_role {
 	const struct conf *conf;
 	const struct target *backend;
 	struct offer *offer;
-	struct seal *seal; /* NULL: nobody can be watched */
+	struct logins logins;
 	struct ledger *ledger;
 	struct registry *registry;
 	struct queue *queue;
@@ -38,17 +38,13 @@ static void make_state(const struct conf *c)
 	(void)mkdir(c->state_dir, 0700);
 }
 
-static int check_seal(const struct conf *c, struct err_detail *detail)
+static int check_logins(const struct conf *c, struct err_detail *detail)
 {
-	struct seal *seal;
-	struct err_detail why;
-	int rc = seal_load(c->watch_key_file, false, &seal, &why);
+	struct logins logins;
+	int rc = logins_load(c, false, &logins, detail);
 
-	if (rc == ERR_OK)
-		seal_free(&seal);
-	else if (rc != ERR_NOT_FOUND) /* else it will be made */
-		return err_set(detail, rc, "watch.key_file: %s", why.text);
-	return ERR_OK;
+	logins_done(&logins);
+	return rc;
 }
 
 int push_role_check(const struct conf *c, struct err_detail *detail)
@@ -64,7 +60,7 @@ int push_role_check(const struct conf *c, struct err_detail *detail)
 	rc = store_sqlite_check(c->store_path, &why);
 	if (rc != ERR_OK)
 		return err_set(detail, rc, "store.path: %s", why.text);
-	return check_seal(c, detail);
+	return check_logins(c, detail);
 }
 
 static void on_loaded(void *arg, int rc)
@@ -75,16 +71,16 @@ static void on_loaded(void *arg, int rc)
 	log_debug(&r->log, "store read: %s", err_text(rc));
 }
 
-/* open_sealing brings the key, without which nobody can be watched. */
-static void open_sealing(struct push_role *r, const struct conf *c)
+/* open_logins brings that without which nobody can be watched. */
+static void open_logins(struct push_role *r, const struct conf *c)
 {
 	struct err_detail why;
 
-	if (seal_load(c->watch_key_file, true, &r->seal, &why) != ERR_OK)
-		log_error(&r->log,
-		          "watch.key_file: %s: no login is kept, nobody is "
-		          "watched",
+	if (logins_load(c, true, &r->logins, &why) != ERR_OK)
+		log_error(&r->log, "%s: no login is kept, nobody is watched",
 		          why.text);
+	else if (logins_warning(c, &why))
+		log_warn(&r->log, "%s", why.text);
 }
 
 static struct service *make_service(struct push_role *r)
@@ -102,6 +98,7 @@ static struct service *make_service(struct push_role *r)
 		.allow_count = allow->count,
 		.deny = list + allow->count,
 		.deny_count = deny->count,
+		.names_only = logins_are_masters(c),
 	};
 	struct service *service;
 
@@ -109,7 +106,8 @@ static struct service *make_service(struct push_role *r)
 		list[i] = str_of(allow->list[i]);
 	for (size_t i = 0; i < deny->count; i++)
 		list[allow->count + i] = str_of(deny->list[i]);
-	service = service_new(r->loop, r->ledger, r->registry, r->seal, &opts);
+	service = service_new(r->loop, r->ledger, r->registry, r->logins.seal,
+	                      &opts);
 	free(list);
 	return service;
 }
@@ -124,10 +122,12 @@ static struct watch *make_watch(struct push_role *r)
 		.connections_max = c->watch_connections_max,
 		.connect_rate = c->watch_connect_rate,
 		.trace_user = c->trace_user,
+		.wake = c->push_wake,
+		.login = logins_opts(c, &r->logins),
 	};
 
 	return watch_new(r->loop, r->resolver, r->registry, r->notifier,
-	                 r->seal, &opts);
+	                 r->queue, &opts);
 }
 
 /* on_offer follows the offer: those who come are told, and once anything was
@@ -175,7 +175,7 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 	r->backend = backend;
 	make_state(c);
 	r->offer = offer_new(loop, resolver, c, on_offer, r);
-	open_sealing(r, c);
+	open_logins(r, c);
 	r->ledger = ledger_new(loop, store_sqlite_open(loop, c->store_path),
 	                       on_loaded, r);
 	r->registry = registry_new(loop, r->ledger, &registry);
@@ -211,7 +211,7 @@ void push_role_free(struct push_role **role)
 	queue_free(&r->queue);
 	registry_free(&r->registry);
 	ledger_free(&r->ledger);
-	seal_free(&r->seal);
+	logins_done(&r->logins);
 	free(r);
 	*role = NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * watch - one account for each user who can be watched, in a list for each
+ * watch - one account for each user who is to be watched, in a list for each
  * state. Connects pass one gate, which lets through so many a second and so
  * many at all. Does not know what a watcher does.
  */
@@ -16,9 +16,12 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/rand.h"
 #include "base/ratelimit.h"
 #include "watch/login.h"
+#include "watch/proof.h"
+#include "watch/wake.h"
 #include "watch/watcher.h"
 
 enum {
@@ -34,9 +37,9 @@ enum account_state {
 	ACCOUNT_QUEUED,   /* wants to connect */
 	ACCOUNT_CONNECTS, /* has a watcher that does not listen yet */
 	ACCOUNT_WATCHED,
-	ACCOUNT_WAITS,  /* for its back-off: its connection or login failed */
-	ACCOUNT_AWAY,   /* likewise, but the backend was not reached at all */
-	ACCOUNT_LOCKED, /* the sealed login cannot be opened: waits for news */
+	ACCOUNT_WAITS, /* for its back-off: its connection or login failed */
+	ACCOUNT_AWAY,  /* likewise, but the backend was not reached at all */
+	ACCOUNT_DARK,  /* cannot be watched until something changes */
 	ACCOUNT_STATES
 };
 
@@ -46,13 +49,14 @@ static const struct {
 	const char *name;
 	unsigned to;
 } states[] = {
-	[ACCOUNT_NEW] = { "new", TO(QUEUED) },
-	[ACCOUNT_QUEUED] = { "queued", TO(CONNECTS) | TO(LOCKED) },
-	[ACCOUNT_CONNECTS] = { "connects", TO(WATCHED) | TO(WAITS) | TO(AWAY) },
-	[ACCOUNT_WATCHED] = { "watched", TO(WAITS) },
-	[ACCOUNT_WAITS] = { "waits", TO(QUEUED) },
-	[ACCOUNT_AWAY] = { "away", TO(QUEUED) },
-	[ACCOUNT_LOCKED] = { "locked", TO(QUEUED) },
+	[ACCOUNT_NEW] = { "new", TO(QUEUED) | TO(DARK) },
+	[ACCOUNT_QUEUED] = { "queued", TO(CONNECTS) | TO(DARK) },
+	[ACCOUNT_CONNECTS] = { "connects",
+	                       TO(WATCHED) | TO(WAITS) | TO(AWAY) | TO(DARK) },
+	[ACCOUNT_WATCHED] = { "watched", TO(WAITS) | TO(DARK) },
+	[ACCOUNT_WAITS] = { "waits", TO(QUEUED) | TO(DARK) },
+	[ACCOUNT_AWAY] = { "away", TO(QUEUED) | TO(DARK) },
+	[ACCOUNT_DARK] = { "dark", TO(QUEUED) },
 };
 
 static_assert(sizeof(states) / sizeof(states[0]) == ACCOUNT_STATES,
@@ -66,8 +70,10 @@ struct account {
 	struct watcher *watcher;  /* CONNECTS, WATCHED */
 	struct loop_timer *timer; /* of WAITS, AWAY */
 	struct backoff backoff;
-	uint64_t since_ms; /* of the state */
-	uint32_t failures; /* in a row */
+	struct wake wake;
+	uint64_t since_ms;     /* of the state */
+	uint64_t dark_from_ms; /* DARK: who registered since then is awake */
+	uint32_t failures;     /* in a row */
 	TAILQ_ENTRY(account) entry;
 	UT_hash_handle hh;
 };
@@ -76,6 +82,9 @@ TAILQ_HEAD(account_list, account);
 
 struct watch {
 	struct watcher_env env;
+	struct queue *queue;
+	struct proof *proof; /* NULL: nothing is to be proved */
+	uint64_t from_ms;    /* when it began */
 	struct log_ctx log;
 	struct account *accounts; /* by user */
 	struct account_list lists[ACCOUNT_STATES];
@@ -84,9 +93,30 @@ struct watch {
 	struct loop_timer *gate_timer;
 	uint64_t last_id;
 	/* What was said in the log and is not over yet. */
-	bool full; /* connections_max is reached */
-	bool away; /* the backend is not reached */
+	bool full;     /* connections_max is reached */
+	bool away;     /* the backend is not reached */
+	bool unusable; /* logins cannot be used */
 };
+
+static void watch_count(const struct watch *w)
+{
+	size_t watched = w->counts[ACCOUNT_WATCHED];
+
+	metric_set(METRIC_USERS_WATCHED, (int64_t)watched);
+	metric_set(METRIC_USERS_UNWATCHED,
+	           (int64_t)(HASH_COUNT(w->accounts) - watched));
+}
+
+/* The wake rings of a state. */
+static void account_wake(struct account *a)
+{
+	if (a->state == ACCOUNT_WATCHED)
+		wake_reset(&a->wake);
+	else if (a->state != ACCOUNT_DARK)
+		wake_pause(&a->wake);
+	else if (a->watch->env.opts.wake)
+		wake_start(&a->wake);
+}
 
 static void account_set_state(struct account *a, enum account_state to)
 {
@@ -101,6 +131,8 @@ static void account_set_state(struct account *a, enum account_state to)
 	a->since_ms = loop_now_ms(w->env.loop);
 	TAILQ_INSERT_TAIL(&w->lists[to], a, entry);
 	w->counts[to]++;
+	account_wake(a);
+	watch_count(w);
 }
 
 static void watch_pump(struct watch *w);
@@ -119,6 +151,42 @@ static void on_backoff_over(void *arg)
 	account_queue(a);
 }
 
+struct wake_ring {
+	struct watch *watch;
+	int64_t awake_ms; /* who registered this long ago is not rung */
+	size_t devices;
+};
+
+static void ring_device(void *arg, const struct store_registration *reg)
+{
+	struct wake_ring *ring = arg;
+	struct watch *w = ring->watch;
+	int64_t ago_ms = loop_wall_ms(w->env.loop) - reg->last_seen_ms;
+
+	if (ago_ms >= 0 && ago_ms <= ring->awake_ms)
+		return;
+	queue_owe(w->queue, reg->id, STR("INBOX"), 0);
+	ring->devices++;
+}
+
+/* The phones of a user in the dark are rung; at first not those that have been
+ * here since. */
+static void on_wake(void *arg, bool first)
+{
+	struct account *a = arg;
+	struct watch *w = a->watch;
+	struct wake_ring ring = { w, -1, 0 };
+	struct log_text user;
+
+	if (first)
+		ring.awake_ms =
+			(int64_t)(loop_now_ms(w->env.loop) - a->dark_from_ms);
+	registry_devices(w->env.registry, a->user, ring_device, &ring);
+	metric_add(METRIC_WAKE_RINGS, ring.devices);
+	log_info(&a->log, "wake ring user=%s devices=%zu",
+	         log_safe(a->user, &user), ring.devices);
+}
+
 static struct account *account_new(struct watch *w, struct str user)
 {
 	struct account *a = xcalloc(1, sizeof(*a));
@@ -130,9 +198,11 @@ static struct account *account_new(struct watch *w, struct str user)
 	a->user = str_dup(user);
 	a->timer = loop_timer_new(w->env.loop, on_backoff_over, a);
 	backoff_init(&a->backoff, WATCH_BACKOFF_MIN_MS, WATCH_BACKOFF_MAX_MS);
+	wake_init(&a->wake, w->env.loop, on_wake, a);
 	HASH_ADD_KEYPTR(hh, w->accounts, a->user.data, a->user.len, a);
 	TAILQ_INSERT_TAIL(&w->lists[ACCOUNT_NEW], a, entry);
 	w->counts[ACCOUNT_NEW]++;
+	watch_count(w);
 	return a;
 }
 
@@ -144,7 +214,9 @@ static void account_free(struct account **ap)
 	TAILQ_REMOVE(&w->lists[a->state], a, entry);
 	w->counts[a->state]--;
 	HASH_DEL(w->accounts, a);
+	watch_count(w);
 	watcher_free(&a->watcher);
+	wake_done(&a->wake);
 	loop_timer_free(&a->timer);
 	str_free(&a->user);
 	free(a);
@@ -228,68 +300,156 @@ static void account_back_off(struct account *a, enum watcher_end end,
 	loop_timer_set(a->timer, delay_ms);
 }
 
+/* account_darken: a user of whom nothing was known has had no login since we
+ * began; one who registered since then has a phone that is awake. */
+static void account_darken(struct account *a)
+{
+	struct watch *w = a->watch;
+
+	a->dark_from_ms =
+		a->state == ACCOUNT_NEW ? w->from_ms : loop_now_ms(w->env.loop);
+	loop_timer_cancel(a->timer);
+	account_set_state(a, ACCOUNT_DARK);
+}
+
+static void account_rejected(struct account *a, const char *why)
+{
+	struct watch *w = a->watch;
+	struct log_text user;
+
+	log_warn(&a->log,
+	         "login rejected user=%s: %s, waiting for the user to log in "
+	         "again",
+	         log_safe(a->user, &user), why);
+	registry_login_rejected(w->env.registry, a->user);
+	if (w->proof != NULL)
+		proof_doubt(w->proof);
+	account_darken(a);
+}
+
+/* The master was given an INBOX that is not the user's. */
+static void account_foreign(struct account *a)
+{
+	struct watch *w = a->watch;
+	struct log_text user;
+
+	log_warn(&a->log,
+	         "not watched user=%s: the INBOX that watch.master_user was "
+	         "given is not the one that the user has shown, waiting for "
+	         "the next registration",
+	         log_safe(a->user, &user));
+	registry_doubt(w->env.registry, a->user, STR("INBOX"));
+	proof_doubt(w->proof);
+	account_darken(a);
+}
+
+/* watch_refuted: nobody can be watched in this mode. */
+static void watch_refuted(struct watch *w)
+{
+	struct account *a;
+	struct account *next;
+
+	HASH_ITER(hh, w->accounts, a, next) {
+		if (a->state == ACCOUNT_DARK)
+			continue;
+		watcher_free(&a->watcher);
+		account_darken(a);
+	}
+}
+
+static bool on_inbox(void *arg, const struct store_state *inbox)
+{
+	struct account *a = arg;
+	struct proof *proof = a->watch->proof;
+
+	return proof == NULL || proof_judge(proof, a->user, inbox) == PROOF_OWN;
+}
+
 static void on_end(void *arg, enum watcher_end end, const char *why)
 {
 	struct account *a = arg;
 	struct watch *w = a->watch;
 	struct watcher *gone = a->watcher; /* owns |why| */
-	struct log_text user;
 
 	a->watcher = NULL;
-	if (end == WATCHER_REJECTED) {
-		log_warn(&a->log,
-		         "login rejected user=%s: %s, waiting for the user to "
-		         "log in again",
-		         log_safe(a->user, &user), why);
-		registry_login_rejected(w->env.registry, a->user);
-		account_free(&a);
-	} else {
+	switch (end) {
+	case WATCHER_UNREACHABLE:
+	case WATCHER_LOST:
+	case WATCHER_NO_INBOX:
 		account_back_off(a, end, why);
+		break;
+	case WATCHER_REJECTED:
+		account_rejected(a, why);
+		break;
+	case WATCHER_UNWANTED:
+		if (proof_is_refuted(w->proof))
+			watch_refuted(w);
+		else
+			account_foreign(a);
+		break;
 	}
 	watcher_free(&gone);
 	watch_pump(w); /* there is room for another */
 }
 
 static const struct watcher_handler watcher_events = {
+	.on_inbox = on_inbox,
 	.on_watching = on_watching,
 	.on_end = on_end,
 };
 
-static void account_lock(struct account *a)
+/* account_test tells whether the user could be watched now. Results: 0; those
+ * of watch_login_open. */
+static int account_test(struct account *a, struct err_detail *why)
+{
+	struct watch *w = a->watch;
+	struct imap_login login;
+	struct str row;
+	int rc;
+
+	if (w->proof != NULL && proof_is_refuted(w->proof))
+		return err_set(why, ERR_AUTH,
+		               "watch.login = \"master\" does not work with "
+		               "this server");
+	rc = watch_login_open(&w->env.opts.login, w->env.registry, a->user,
+	                      &login, &row, why);
+	if (rc == ERR_OK)
+		imap_login_done(&login);
+	return rc;
+}
+
+/* account_unusable: what the operator must mend is warned about once, since
+ * it is the same for all. */
+static void account_unusable(struct account *a, int rc, const char *why)
 {
 	struct watch *w = a->watch;
 	struct log_text user;
 
 	log_safe(a->user, &user);
-	if (w->counts[ACCOUNT_LOCKED] == 0)
-		log_warn(&a->log,
-		         "sealed login cannot be opened user=%s: under another "
-		         "key, or damaged; others like it are not reported",
-		         user.text);
+	if (rc != ERR_AUTH)
+		log_info(&a->log, "not watched user=%s: %s", user.text, why);
+	else if (w->unusable)
+		log_debug(&a->log, "not watched user=%s: %s", user.text, why);
 	else
-		log_debug(&a->log, "sealed login cannot be opened user=%s",
-		          user.text);
-	account_set_state(a, ACCOUNT_LOCKED);
+		log_warn(&a->log,
+		         "not watched user=%s: %s; others like it are not "
+		         "reported",
+		         user.text, why);
+	w->unusable |= rc == ERR_AUTH;
+	account_darken(a);
 }
 
 /* account_connect makes the watcher, if that is worth a connection. */
 static void account_connect(struct account *a)
 {
 	struct watch *w = a->watch;
-	struct imap_login login;
-	int rc;
+	struct err_detail why;
+	int rc = account_test(a, &why);
 
-	rc = watch_login_open(w->env.registry, w->env.seal, a->user, &login,
-	                      NULL);
-	if (rc == ERR_NOT_FOUND) {
-		account_free(&a);
-		return;
-	}
 	if (rc != ERR_OK) {
-		account_lock(a);
+		account_unusable(a, rc, why.text);
 		return;
 	}
-	imap_login_done(&login);
 	(void)ratelimit_take(&w->gate, loop_now_ms(w->env.loop));
 	account_set_state(a, ACCOUNT_CONNECTS);
 	a->watcher = watcher_new(&w->env, a->user, &a->log, &watcher_events, a);
@@ -324,6 +484,9 @@ static void watch_pump(struct watch *w)
 
 		if (watch_is_full(w))
 			return; /* until one ends */
+		if (w->proof != NULL &&
+		    !proof_admits(w->proof, w->counts[ACCOUNT_CONNECTS]))
+			return; /* until it says so */
 		if (wait_ms > 0) {
 			loop_timer_set(w->gate_timer, wait_ms);
 			return;
@@ -346,13 +509,16 @@ static void count_wanted(void *arg, struct str mailbox, bool proved)
 	(void)proved;
 }
 
-static bool is_watchable(const struct watch *w, struct str user)
+/* account_look: who is new or in the dark may be watched from now on. */
+static void account_look(struct account *a)
 {
-	struct store_login row;
+	struct err_detail why;
+	int rc = account_test(a, &why);
 
-	return registry_wanted(w->env.registry, user, count_wanted, NULL) > 0 &&
-	       registry_login(w->env.registry, user, &row) == ERR_OK &&
-	       !row.rejected;
+	if (rc == ERR_OK)
+		account_queue(a);
+	else if (a->state == ACCOUNT_NEW)
+		account_unusable(a, rc, why.text);
 }
 
 /* Something about |user| changed in the registry. */
@@ -362,11 +528,11 @@ static void on_user(void *arg, struct str user)
 	struct account *a = account_find(w, user);
 	struct log_text text;
 
-	if (is_watchable(w, user)) {
+	if (registry_wanted(w->env.registry, user, count_wanted, NULL) > 0) {
 		if (a == NULL)
-			account_queue(account_new(w, user));
-		else if (a->state == ACCOUNT_LOCKED)
-			account_queue(a);
+			a = account_new(w, user);
+		if (a->state == ACCOUNT_NEW || a->state == ACCOUNT_DARK)
+			account_look(a);
 		else if (a->watcher != NULL)
 			watcher_refresh(a->watcher);
 	} else if (a != NULL) {
@@ -379,7 +545,7 @@ static void on_user(void *arg, struct str user)
 
 struct watch *watch_new(struct loop *loop, struct resolver *resolver,
                         struct registry *registry, struct notifier *notifier,
-                        const struct seal *seal, const struct watch_opts *opts)
+                        struct queue *queue, const struct watch_opts *opts)
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
 
@@ -387,14 +553,17 @@ struct watch *watch_new(struct loop *loop, struct resolver *resolver,
 	w->env.resolver = resolver;
 	w->env.registry = registry;
 	w->env.notifier = notifier;
-	w->env.seal = seal;
 	w->env.opts = *opts;
+	w->queue = queue;
+	w->from_ms = loop_now_ms(loop);
 	w->log.area = LOG_WATCH;
 	for (size_t i = 0; i < ACCOUNT_STATES; i++)
 		TAILQ_INIT(&w->lists[i]);
 	ratelimit_init(&w->gate, opts->connect_rate, opts->connect_rate,
 	               loop_now_ms(loop));
 	w->gate_timer = loop_timer_new(loop, on_gate, w);
+	if (opts->login.mode != WATCH_LOGIN_SEALED)
+		w->proof = proof_new(&w->env, on_gate, w);
 	registry_observe(registry, on_user, w);
 	return w;
 }
@@ -413,6 +582,7 @@ void watch_free(struct watch **wp)
 
 		account_free(&gone);
 	}
+	proof_free(&w->proof);
 	loop_timer_free(&w->gate_timer);
 	free(w);
 	*wp = NULL;

@@ -3,19 +3,23 @@
  * watch - from the accounts that are wanted to watchers: one per user, shared
  * by all the user's devices. Connects are spread; a lost one comes back with
  * back-off and jitter; a rejected login is not repeated until the user logs in
- * again.
+ * again. A user who cannot be watched is in the dark: the devices are rung now
+ * and then, so that they come and look (wake rings). A restart begins that
+ * anew, since nobody saw what came meanwhile; it rings no others.
  */
 #ifndef WATCH_WATCH_H
 #define WATCH_WATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "net/dial.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "push/notifier.h"
+#include "push/queue.h"
 #include "push/registry.h"
-#include "push/seal.h"
+#include "watch/login.h"
 
 struct watch;
 
@@ -26,11 +30,14 @@ struct watch_opts {
 	unsigned connections_max;   /* 10000 */
 	unsigned connect_rate;      /* 20 a second */
 	const char *trace_user;     /* NULL none, "all" everyone */
+	bool wake;                  /* wake rings */
+	struct watch_login_opts login;
 };
 
+/* watch_new: all that is given is borrowed. |queue| takes the wake rings. */
 struct watch *watch_new(struct loop *loop, struct resolver *resolver,
                         struct registry *registry, struct notifier *notifier,
-                        const struct seal *seal, const struct watch_opts *opts);
+                        struct queue *queue, const struct watch_opts *opts);
 void watch_free(struct watch **w);
 
 #endif

@@ -59,7 +59,7 @@ static_assert(sizeof(states) / sizeof(states[0]) == WATCHER_STATES,
 /* What is needed only until the login is through. */
 struct login_try {
 	struct imap_login login; /* empty again as soon as it was sent */
-	struct str sealed;       /* the row it came from */
+	struct str row;          /* what is stored of it; NULL: nothing */
 	struct imap_opening opening;
 	struct buf capabilities; /* words of the login reply */
 };
@@ -98,7 +98,7 @@ static void login_try_free(struct login_try **try)
 		return;
 	imap_opening_done(&(*try)->opening);
 	imap_login_done(&(*try)->login);
-	str_free(&(*try)->sealed);
+	str_free(&(*try)->row);
 	buf_reset(&(*try)->capabilities);
 	free(*try);
 	*try = NULL;
@@ -266,6 +266,13 @@ static void watcher_step(struct watcher *w)
 	}
 }
 
+/* end_of tells what |rc| means that came in the state |at|. */
+static enum watcher_end end_of(enum dialogue_state at, int rc)
+{
+	return at == DIALOGUE_STATUS && rc == ERR_UNAVAILABLE ? WATCHER_NO_INBOX
+	                                                      : WATCHER_LOST;
+}
+
 static void watcher_talk(struct watcher *w, struct str response)
 {
 	struct dialogue *d = &w->dialogue;
@@ -277,7 +284,12 @@ static void watcher_talk(struct watcher *w, struct str response)
 	event = dialogue_feed(d, response, loop_now_ms(w->env->loop), &news,
 	                      &why);
 	if (event < 0) {
-		watcher_end(w, WATCHER_LOST, why.text);
+		watcher_end(w, end_of(before, event), why.text);
+		return;
+	}
+	if (event == DIALOGUE_RESYNC &&
+	    !w->handler->on_inbox(w->arg, &d->view.now)) {
+		watcher_end(w, WATCHER_UNWANTED, "the INBOX is not wanted");
 		return;
 	}
 	if (event == DIALOGUE_RESYNC)
@@ -299,8 +311,10 @@ static bool is_login_current(const struct watcher *w)
 {
 	struct store_login row;
 
+	if (w->try->row.data == NULL)
+		return true;
 	return registry_login(w->env->registry, w->user, &row) == ERR_OK &&
-	       str_eq(row.blob, w->try->sealed);
+	       str_eq(row.blob, w->try->row);
 }
 
 static void watcher_refused(struct watcher *w, struct str response)
@@ -376,23 +390,34 @@ static void watcher_login(struct watcher *w, struct str response)
 	buf_reset(&out);
 }
 
+static int open_login(const struct watcher *w, struct login_try *try)
+{
+	const struct watch_login_opts *opts = &w->env->opts.login;
+	struct str row;
+	int rc;
+
+	if (w->user.len == 0)
+		return watch_login_alone(opts, &try->login, NULL);
+	rc = watch_login_open(opts, w->env->registry, w->user, &try->login,
+	                      &row, NULL);
+	if (rc == ERR_OK)
+		try->row = str_dup(row);
+	return rc;
+}
+
 /* The login is opened when the greeting is there and not before, so that it
  * lies open for no longer than it takes to send. */
 static void watcher_greeted(struct watcher *w)
 {
 	struct imap_opening_opts opts = { .tag = STR("W0") };
 	struct login_try *try = xcalloc(1, sizeof(*try));
-	struct str sealed;
-	int rc;
+	int rc = open_login(w, try);
 
-	rc = watch_login_open(w->env->registry, w->env->seal, w->user,
-	                      &try->login, &sealed);
 	if (rc != ERR_OK) {
 		free(try);
-		watcher_end(w, WATCHER_LOST, "the stored login has gone");
+		watcher_end(w, WATCHER_LOST, "the login has gone");
 		return;
 	}
-	try->sealed = str_dup(sealed);
 	buf_init(&try->capabilities, WATCHER_RESPONSE_MAX);
 	opts.login = &try->login;
 	imap_opening_init(&try->opening, &opts);

@@ -8,6 +8,8 @@
 #ifndef WATCH_WATCHER_H
 #define WATCH_WATCHER_H
 
+#include <stdbool.h>
+
 #include "base/log.h"
 #include "base/str.h"
 #include "watch/watch.h"
@@ -20,18 +22,22 @@ struct watcher_env {
 	struct resolver *resolver;
 	struct registry *registry;
 	struct notifier *notifier;
-	const struct seal *seal; /* NULL: nobody can log in */
 	struct watch_opts opts;
 };
 
 enum watcher_end {
 	WATCHER_UNREACHABLE, /* no connection to the backend came about */
 	WATCHER_LOST,        /* it ended, or the server refused for now */
-	WATCHER_REJECTED     /* the server says that the login is wrong, and
+	WATCHER_NO_INBOX,    /* likewise, the INBOX */
+	WATCHER_REJECTED,    /* the server says that the login is wrong, and
 	                        it is still the one that is stored */
+	WATCHER_UNWANTED     /* |on_inbox| said so */
 };
 
 struct watcher_handler {
+	/* The login is through, |inbox| is what STATUS tells. False: it is not
+	 * to be watched, and nothing more is done with it. */
+	bool (*on_inbox)(void *arg, const struct store_state *inbox);
 	/* The mailboxes are compared, INBOX is listened to. Called once. */
 	void (*on_watching)(void *arg);
 	/* It is over, for the reason |why|. Called once, on a turn of its own;
@@ -39,8 +45,8 @@ struct watcher_handler {
 	void (*on_end)(void *arg, enum watcher_end end, const char *why);
 };
 
-/* watcher_new starts to dial. |user| is copied, |env| and |handler| are
- * borrowed. */
+/* watcher_new starts to dial. |user| is copied, empty: the master as nobody but
+ * himself; |env| and |handler| are borrowed. */
 struct watcher *watcher_new(const struct watcher_env *env, struct str user,
                             const struct log_ctx *log,
                             const struct watcher_handler *handler, void *arg);

@@ -339,9 +339,9 @@ static void values_that_are_not_built_are_named(void **state)
 	assert_string_equal(detail.text, "--listen: listen: imap+starttls:// "
 	                                 "is not built yet");
 	assert_int_equal(load(GOOD, "--watch-login", "session"), ERR_INVALID);
-	assert_string_equal(detail.text, "--watch-login: watch.login: only "
-	                                 "\"sealed\" is built yet");
-	assert_int_equal(load(GOOD, "--watch-login", "master"), ERR_INVALID);
+	assert_string_equal(detail.text,
+	                    "--watch-login: watch.login: \"session\" is not "
+	                    "built yet: \"sealed\" and \"master\" are");
 	assert_int_equal(load(GOOD, "--watch-login", "other"), ERR_INVALID);
 	assert_non_null(strstr(detail.text, "one of: sealed session master"));
 	assert_int_equal(load(GOOD, "--apns-cert", "a.p12"), ERR_INVALID);
@@ -353,6 +353,35 @@ static void values_that_are_not_built_are_named(void **state)
 		ERR_INVALID);
 	assert_non_null(strstr(detail.text, "--apns-key: apns.key: PKCS#12"));
 	assert_ok(load(GOOD, "--apns-cert", "p12"));
+}
+
+static void master_needs_a_name_and_a_password_file(void **state)
+{
+	(void)state;
+	assert_int_equal(load(GOOD, "--watch-login", "master"), ERR_INVALID);
+	assert_string_equal(detail.text,
+	                    "watch.master_user is missing: watch.login = "
+	                    "\"master\" needs one");
+	assert_int_equal(load(GOOD, "--watch-login", "master", "-o",
+	                      "watch.master_user=imapbell"),
+	                 ERR_INVALID);
+	assert_string_equal(detail.text,
+	                    "watch.master_password_file is missing: "
+	                    "watch.login = \"master\" needs one");
+	assert_ok(load(GOOD, "--watch-login", "master", "-o",
+	               "watch.master_user=imapbell", "-o",
+	               "watch.master_password_file=/nonexistent"));
+	assert_string_equal(c.watch_master_style, "authzid");
+	assert_string_equal(c.watch_master_separator, "*");
+	assert_int_equal(load(GOOD, "--watch-login", "master", "-o",
+	                      "watch.master_user=imapbell", "-o",
+	                      "watch.master_password_file=/nonexistent", "-o",
+	                      "watch.master_separator=\"\""),
+	                 ERR_INVALID);
+	assert_string_equal(detail.text,
+	                    "-o: watch.master_separator: is empty");
+	/* Of no use, but no fault. */
+	assert_ok(load(GOOD, "-o", "watch.master_separator=\"\""));
 }
 
 static void backend_is_required(void **state)
@@ -517,6 +546,7 @@ int main(void)
 		TEST(unknown_key_after_o),
 		TEST(options_that_are_not_built_are_named),
 		TEST(values_that_are_not_built_are_named),
+		TEST(master_needs_a_name_and_a_password_file),
 		TEST(backend_is_required),
 		TEST(bad_url_in_a_file_names_its_line),
 		TEST(listeners_are_judged),

@@ -101,11 +101,10 @@ static void key_that_is_not_built_is_named(void **state)
 	        ":2: unknown key tls.certificates");
 	refused("a", "apns = { token_key = \"k.p8\"; };",
 	        ":1: unknown key apns.token_key");
-	refused("a", "watch = { master_user = \"m\"; };",
-	        ":1: unknown key watch.master_user");
+	refused("a", "watch = { session_max_h = 168; };",
+	        ":1: unknown key watch.session_max_h");
 	refused("a", "backend = { forward = \"id\"; };",
 	        ":1: unknown key backend.forward");
-	refused("a", "push = { wake = false; };", ":1: unknown key push.wake");
 }
 
 static void group_and_value_are_told_apart(void **state)

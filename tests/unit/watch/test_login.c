@@ -13,6 +13,8 @@ struct fixture {
 	struct testdir dir;
 	struct testpush p;
 	struct seal *seal;
+	struct secret *secret;
+	struct watch_login_opts opts; /* sealed, to be changed */
 };
 
 static int set_up(void **state)
@@ -25,6 +27,8 @@ static int set_up(void **state)
 	assert_ok(seal_load(path, true, &f->seal, NULL));
 	testpush_init(&f->p);
 	testpush_start(&f->p);
+	f->secret = secret_new(STR("secret"));
+	f->opts.seal = f->seal;
 	*state = f;
 	return 0;
 }
@@ -35,6 +39,7 @@ static int tear_down(void **state)
 
 	testpush_done(&f->p);
 	seal_free(&f->seal);
+	secret_free(&f->secret);
 	testdir_done(&f->dir);
 	free(f);
 	return 0;
@@ -56,13 +61,56 @@ static void keep(struct fixture *f, const char *user)
 	secret_free(&login.password);
 }
 
-static int open_login(struct fixture *f, const struct seal *seal)
+/* keep_name keeps |name| for anna. */
+static void keep_name(struct fixture *f, const char *name)
 {
-	struct imap_login login = { 0 };
-	int rc = watch_login_open(f->p.registry, seal, STR("anna"), &login,
-	                          NULL);
+	struct buf blob;
 
-	assert_int_equal(login.password != NULL, rc == ERR_OK);
+	buf_init(&blob, 10000);
+	assert_ok(seal_name(str_of(name), &blob));
+	registry_login_put(f->p.registry, STR("anna"), buf_str(&blob));
+	buf_reset(&blob);
+}
+
+/* be_master sets the mode; a session of anna has shown her INBOX. */
+static void be_master(struct fixture *f, enum watch_login_mode mode)
+{
+	f->opts = (struct watch_login_opts){
+		.mode = mode,
+		.master_user = "master",
+		.master_separator = "*",
+		.master_password = f->secret,
+	};
+	(void)testpush_phone(&f->p, "anna", "t1", "INBOX*");
+	testpush_event(&f->p, NOTIFIER_STATE, "anna", "INBOX", 12);
+}
+
+/* open_login opens anna's. */
+static int open_login(struct fixture *f, struct imap_login *l_r)
+{
+	struct store_login row;
+	struct err_detail why = { "" };
+	struct str stored;
+	int rc;
+
+	*l_r = (struct imap_login){ 0 };
+	rc = watch_login_open(&f->opts, f->p.registry, STR("anna"), l_r,
+	                      &stored, &why);
+	assert_int_equal(l_r->password != NULL, rc == ERR_OK);
+	assert_int_equal(why.text[0] != '\0', rc != ERR_OK);
+	if (rc != ERR_OK)
+		return rc;
+	assert_ok(registry_login(f->p.registry, STR("anna"), &row));
+	assert_true(str_eq(stored, row.blob));
+	return rc;
+}
+
+/* fails opens it and gives the result. */
+static int fails(struct fixture *f)
+{
+	struct imap_login login;
+	int rc = open_login(f, &login);
+
 	imap_login_done(&login);
 	return rc;
 }
@@ -71,16 +119,11 @@ static void stored_login_is_opened(void **state)
 {
 	struct fixture *f = *state;
 	struct imap_login login;
-	struct store_login row;
-	struct str sealed;
 
 	keep(f, "anna");
-	assert_ok(watch_login_open(f->p.registry, f->seal, STR("anna"), &login,
-	                           &sealed));
+	assert_ok(open_login(f, &login));
 	assert_str(login.user, "Anna");
 	assert_str(secret_str(login.password), "pw");
-	assert_ok(registry_login(f->p.registry, STR("anna"), &row));
-	assert_true(str_eq(sealed, row.blob));
 	imap_login_done(&login);
 }
 
@@ -88,18 +131,111 @@ static void what_cannot_be_used_is_told_apart(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(open_login(f, f->seal), ERR_NOT_FOUND);
+	assert_int_equal(fails(f), ERR_NOT_FOUND);
 	keep(f, "anna");
-	assert_int_equal(open_login(f, NULL), ERR_AUTH);
+	f->opts.seal = NULL;
+	assert_int_equal(fails(f), ERR_AUTH);
+	f->opts.seal = f->seal;
 	registry_login_rejected(f->p.registry, STR("anna"));
-	assert_int_equal(open_login(f, f->seal), ERR_NOT_FOUND);
+	assert_int_equal(fails(f), ERR_NOT_FOUND);
 	keep(f, "anna");
-	assert_ok(open_login(f, f->seal));
+	assert_ok(fails(f));
 	keep(f, "bert"); /* a row that was copied */
-	assert_int_equal(open_login(f, f->seal), ERR_AUTH);
+	assert_int_equal(fails(f), ERR_AUTH);
 	registry_login_put(f->p.registry, STR("anna"), STR("damaged"));
-	assert_int_equal(open_login(f, f->seal), ERR_AUTH);
+	assert_int_equal(fails(f), ERR_AUTH);
+	keep_name(f, "Anna");
+	assert_int_equal(fails(f), ERR_AUTH);
 }
+
+/* The master's. */
+
+static void master_logs_in_under_the_accepted_name(void **state)
+{
+	struct fixture *f = *state;
+	struct imap_login login;
+
+	be_master(f, WATCH_LOGIN_AUTHZID);
+	keep_name(f, "Anna");
+	assert_ok(open_login(f, &login));
+	assert_int_equal(login.method, IMAP_LOGIN_PLAIN);
+	assert_str(login.user, "master");
+	assert_str(login.authzid, "Anna");
+	assert_str(secret_str(login.password), "secret");
+	imap_login_done(&login);
+
+	be_master(f, WATCH_LOGIN_SEPARATOR);
+	assert_ok(open_login(f, &login));
+	assert_int_equal(login.method, IMAP_LOGIN_COMMAND);
+	assert_str(login.user, "Anna*master");
+	assert_str(login.authzid, "");
+	assert_str(secret_str(login.password), "secret");
+	imap_login_done(&login);
+}
+
+static void master_invents_no_name(void **state)
+{
+	struct fixture *f = *state;
+
+	be_master(f, WATCH_LOGIN_AUTHZID);
+	assert_int_equal(fails(f), ERR_NOT_FOUND);
+	keep(f, "anna"); /* sealed, before the mode was changed */
+	assert_int_equal(fails(f), ERR_NOT_FOUND);
+	keep_name(f, "Anna");
+	assert_ok(fails(f));
+	registry_login_rejected(f->p.registry, STR("anna"));
+	assert_int_equal(fails(f), ERR_NOT_FOUND);
+}
+
+static void master_waits_for_what_proves_the_inbox(void **state)
+{
+	struct fixture *f = *state;
+
+	be_master(f, WATCH_LOGIN_AUTHZID);
+	keep_name(f, "Anna");
+	registry_doubt(f->p.registry, STR("anna"), STR("INBOX"));
+	assert_int_equal(fails(f), ERR_NOT_FOUND);
+}
+
+static void master_without_a_password_logs_nobody_in(void **state)
+{
+	struct fixture *f = *state;
+	struct imap_login login;
+
+	be_master(f, WATCH_LOGIN_AUTHZID);
+	keep_name(f, "Anna");
+	f->opts.master_password = NULL;
+	assert_int_equal(fails(f), ERR_AUTH);
+	assert_int_equal(watch_login_alone(&f->opts, &login, NULL), ERR_AUTH);
+}
+
+/* The server would split it elsewhere, and log somebody else in. */
+static void name_with_a_separator_is_not_used(void **state)
+{
+	struct fixture *f = *state;
+
+	be_master(f, WATCH_LOGIN_SEPARATOR);
+	keep_name(f, "bert*anna");
+	assert_int_equal(fails(f), ERR_AUTH);
+	f->opts.master_separator = "%%";
+	assert_ok(fails(f));
+}
+
+static void master_alone_asks_for_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct imap_login login;
+
+	be_master(f, WATCH_LOGIN_AUTHZID);
+	assert_ok(watch_login_alone(&f->opts, &login, NULL));
+	assert_int_equal(login.method, IMAP_LOGIN_PLAIN);
+	assert_str(login.user, "master");
+	assert_str(login.authzid, "");
+	assert_str(secret_str(login.password), "secret");
+	imap_login_done(&login);
+}
+
+/* Refusals. */
 
 /* A rejected login is not repeated: accounts get locked. A server in trouble
  * must not look like one. */
@@ -160,6 +296,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(stored_login_is_opened),
 		TEST(what_cannot_be_used_is_told_apart),
+		TEST(master_logs_in_under_the_accepted_name),
+		TEST(master_invents_no_name),
+		TEST(master_waits_for_what_proves_the_inbox),
+		TEST(master_without_a_password_logs_nobody_in),
+		TEST(name_with_a_separator_is_not_used),
+		TEST(master_alone_asks_for_nobody),
 		TEST(refusals_are_final_or_for_a_while),
 	};
 

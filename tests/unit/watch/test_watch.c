@@ -4,9 +4,13 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/metric.h"
 #include "unit/unit.h"
 #include "watch/testwatch.h"
 #include "watch/watch.h"
+
+#define MINUTE_MS ((uint64_t)60 * 1000)
+#define HOUR_MS (60 * MINUTE_MS)
 
 enum { PEERS_MAX = 64 };
 
@@ -43,7 +47,7 @@ static int tear_down(void **state)
 static void start(struct fixture *f)
 {
 	f->watch = watch_new(f->t.p.loop, f->t.resolver, f->t.p.registry,
-	                     f->t.p.notifier, f->t.seal, &f->t.opts);
+	                     f->t.p.notifier, f->t.p.queue, &f->t.opts);
 	fake_run(f->t.p.loop);
 }
 
@@ -96,6 +100,14 @@ static void redials(struct fixture *f, uint64_t step_ms)
 		pass(f, 100);
 	dials(f, before + 1);
 	assert_in_range(waited_ms, step_ms / 2, step_ms + 100);
+}
+
+/* first_id is the id of a registration of |user|. */
+static uint64_t first_id(struct fixture *f, const char *user)
+{
+	return ledger_registration_first(
+		       ledger_user_find(f->t.p.ledger, str_of(user)))
+	        ->id;
 }
 
 /* Who. */
@@ -151,7 +163,7 @@ static void users_of_the_store_are_watched_after_the_load(void **state)
 	testpush_stop(&f->t.p);
 	testpush_begin(&f->t.p);
 	f->watch = watch_new(f->t.p.loop, f->t.resolver, f->t.p.registry,
-	                     f->t.p.notifier, f->t.seal, &f->t.opts);
+	                     f->t.p.notifier, f->t.p.queue, &f->t.opts);
 	assert_int_equal(fake_dials(f->t.p.loop), 0);
 	dials(f, 2);
 }
@@ -174,10 +186,7 @@ static void user_whose_last_device_goes_is_left(void **state)
 	/* While it dials, too. */
 	testwatch_user(&f->t, "bert");
 	dials(f, 2);
-	registry_remove(f->t.p.registry,
-	                ledger_registration_first(
-				ledger_user_find(f->t.p.ledger, STR("bert")))
-	                        ->id);
+	registry_remove(f->t.p.registry, first_id(f, "bert"));
 	fake_run(f->t.p.loop);
 	assert_int_equal(fake_dials_open(f->t.p.loop), 0);
 }
@@ -367,8 +376,8 @@ static void without_a_key_nobody_is_watched_and_nothing_breaks(void **state)
 	struct fixture *f = *state;
 
 	testwatch_user(&f->t, "anna");
-	f->watch = watch_new(f->t.p.loop, f->t.resolver, f->t.p.registry,
-	                     f->t.p.notifier, NULL, &f->t.opts);
+	f->t.opts.login.seal = NULL;
+	start(f);
 	pass(f, 60000);
 	dials(f, 0);
 }
@@ -385,6 +394,319 @@ static void nobody_is_watched_after_the_end(void **state)
 	testwatch_user(&f->t, "bert");
 	pass(f, 60000);
 	dials(f, 1);
+}
+
+/* In the dark. */
+
+static void user_without_a_login_is_rung(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)testpush_phone(&f->t.p, "anna", "t1", "INBOX*");
+	(void)testpush_phone(&f->t.p, "anna", "t2", "INBOX* Work*");
+	pass(f, 1000);
+	start(f);
+	pass(f, MINUTE_MS);
+	testpush_sees(&f->t.p, "t1 INBOX v2 try=0\nt2 INBOX v2 try=0\n");
+	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 0);
+	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 1);
+}
+
+/* wakes wants the phone "t-anna" to be rung within |ms| and delivers that. */
+static void wakes(struct fixture *f, uint64_t ms)
+{
+	pass(f, ms);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+	testpush_delivered(&f->t.p, first_id(f, "anna"));
+}
+
+/* is_rejected connects and is refused. */
+static void is_rejected(struct fixture *f)
+{
+	struct fake_peer *peer = accept_one(f);
+
+	testwatch_says(&f->t, peer, TESTWATCH_GREETING);
+	testwatch_says(&f->t, peer, "W0 NO [AUTHENTICATIONFAILED] no\r\n");
+}
+
+static void rejected_user_is_rung_down_to_every_23_hours(void **state)
+{
+	struct fixture *f = *state;
+	int64_t rings = metric_get(METRIC_WAKE_RINGS);
+
+	testwatch_user(&f->t, "anna");
+	pass(f, 1);
+	start(f);
+	is_rejected(f);
+	wakes(f, MINUTE_MS);
+	wakes(f, 15 * MINUTE_MS);
+	wakes(f, HOUR_MS);
+	wakes(f, 6 * HOUR_MS);
+	for (int i = 0; i < 5; i++)
+		wakes(f, 23 * HOUR_MS);
+	assert_int_equal(metric_get(METRIC_WAKE_RINGS) - rings, 9);
+	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 1);
+}
+
+static void login_ends_the_rings(void **state)
+{
+	struct fixture *f = *state;
+
+	testwatch_user(&f->t, "anna");
+	pass(f, 1);
+	start(f);
+	is_rejected(f);
+	wakes(f, MINUTE_MS);
+	testwatch_login(&f->t, "anna", "new");
+	(void)is_watched(f, 12);
+	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 1);
+	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 0);
+	pass(f, 24 * HOUR_MS);
+	testpush_sees(&f->t.p, "");
+}
+
+/* Else each ring would bring a phone whose login is refused again. */
+static void login_that_is_refused_again_goes_on_where_it_was(void **state)
+{
+	struct fixture *f = *state;
+
+	testwatch_user(&f->t, "anna");
+	pass(f, 1);
+	start(f);
+	is_rejected(f);
+	wakes(f, MINUTE_MS);
+	testwatch_login(&f->t, "anna", "pw");
+	is_rejected(f);
+	pass(f, 13 * MINUTE_MS);
+	testpush_sees(&f->t.p, "");
+	wakes(f, 2 * MINUTE_MS);
+}
+
+static void nobody_is_rung_who_connects_or_backs_off(void **state)
+{
+	struct fixture *f = *state;
+
+	testwatch_user(&f->t, "anna");
+	testwatch_user(&f->t, "bert");
+	pass(f, 1);
+	for (int i = 0; i < 2 * 20; i++)
+		fake_dial_fail(f->t.p.loop, 0, ERR_CLOSED, "refused");
+	start(f);
+	pass(f, HOUR_MS); /* anna and bert wait again and again */
+	testpush_sees(&f->t.p, "");
+	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 2);
+}
+
+static void phone_that_has_just_come_is_not_rung_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	(void)testpush_phone(&f->t.p, "anna", "t-anna", "INBOX*");
+	pass(f, MINUTE_MS);
+	testpush_sees(&f->t.p, "");
+	wakes(f, 15 * MINUTE_MS);
+	/* Another that comes does not begin it anew. */
+	(void)testpush_phone(&f->t.p, "anna", "t2", "INBOX*");
+	pass(f, HOUR_MS - MINUTE_MS);
+	testpush_sees(&f->t.p, "");
+	pass(f, MINUTE_MS);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\nt2 INBOX v2 try=0\n");
+}
+
+/* A machine without a clock of its own: what it remembers lies ahead. */
+static void wrong_clock_keeps_no_phone_in_the_dark(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)testpush_phone(&f->t.p, "anna", "t-anna", "INBOX*");
+	fake_wall_jump(f->t.p.loop, -(int64_t)(240 * HOUR_MS));
+	start(f);
+	wakes(f, MINUTE_MS);
+}
+
+static void phone_that_goes_is_rung_no_more(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)testpush_phone(&f->t.p, "anna", "t-anna", "INBOX*");
+	pass(f, 1);
+	start(f);
+	wakes(f, MINUTE_MS);
+	registry_remove(f->t.p.registry, first_id(f, "anna"));
+	pass(f, 24 * HOUR_MS);
+	testpush_sees(&f->t.p, "");
+	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 0);
+}
+
+static void wake_rings_can_be_switched_off(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)testpush_phone(&f->t.p, "anna", "t1", "INBOX*");
+	pass(f, 1);
+	f->t.opts.wake = false;
+	start(f);
+	pass(f, 48 * HOUR_MS);
+	testpush_sees(&f->t.p, "");
+}
+
+static void first_rings_after_a_start_are_spread(void **state)
+{
+	struct fixture *f = *state;
+	char name[16];
+	size_t early;
+
+	for (int i = 0; i < 60; i++) {
+		(void)snprintf(name, sizeof(name), "user%d", i);
+		(void)testpush_phone(&f->t.p, name, name, "INBOX*");
+	}
+	pass(f, 1);
+	start(f);
+	pass(f, MINUTE_MS / 2);
+	early = testpush_open(&f->t.p);
+	assert_in_range(early, 1, 59); /* one in 2^60 */
+	pass(f, MINUTE_MS / 2);
+	assert_int_equal(testpush_open(&f->t.p), 60);
+}
+
+/* A restart rings those again, since nobody saw what came meanwhile; a push
+ * that was owed is not owed twice. */
+static void wake_ring_survives_a_restart_once(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)testpush_phone(&f->t.p, "anna", "t-anna", "INBOX*");
+	pass(f, 1);
+	start(f);
+	f->t.p.apns.rc = ERR_UNAVAILABLE;
+	pass(f, MINUTE_MS);
+	watch_free(&f->watch);
+	testpush_crash(&f->t.p);
+	f->t.p.apns.rc = 0;
+	testpush_ready(&f->t.p);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+	testpush_delivered(&f->t.p, first_id(f, "anna"));
+	pass(f, HOUR_MS); /* nobody watches yet: nobody is rung */
+	testpush_sees(&f->t.p, "");
+	start(f);
+	wakes(f, MINUTE_MS);
+}
+
+/* By a master. */
+
+/* master_may begins with the master alone refused. */
+static void master_may(struct fixture *f)
+{
+	struct fake_peer *peer;
+
+	testwatch_master(&f->t, WATCH_LOGIN_AUTHZID);
+	pass(f, 1);
+	start(f);
+	dials(f, 1);
+	peer = accept_one(f);
+	testwatch_says(&f->t, peer, TESTWATCH_GREETING);
+	testwatch_heard(&f->t, peer,
+	                "W0 AUTHENTICATE PLAIN " TESTWATCH_MASTER "\r\n");
+	testwatch_says(&f->t, peer, "W0 NO [AUTHENTICATIONFAILED] no\r\n");
+}
+
+/* is_shown lets the next one log in and see an INBOX. */
+static struct fake_peer *is_shown(struct fixture *f, const char *status)
+{
+	struct fake_peer *peer = accept_one(f);
+
+	testwatch_log_in(&f->t, peer);
+	testwatch_says(&f->t, peer, status);
+	return peer;
+}
+
+static void master_watches_all_once_one_was_right(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 10; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "user%d", i);
+		testwatch_shown(&f->t, name, 12);
+	}
+	master_may(f);
+	dials(f, 2); /* one tries */
+	(void)is_watched(f, 12);
+	dials(f, 11); /* all others follow */
+	for (int i = 0; i < 9; i++)
+		(void)is_watched(f, 14);
+	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 10);
+}
+
+static void inbox_of_somebody_else_is_not_watched(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+
+	testwatch_shown(&f->t, "anna", 12);
+	master_may(f);
+	peer = is_shown(f, "* STATUS INBOX (UIDVALIDITY 8 UIDNEXT 12 MESSAGES "
+	                   "1 UNSEEN 1)\r\nW1 OK done\r\n");
+	testwatch_heard(&f->t, peer, "");
+	assert_true(fake_is_closed(peer));
+	wakes(f, MINUTE_MS);
+	pass(f, 6 * HOUR_MS);
+	dials(f, 2);
+	/* What was stored may have been the other's. */
+	assert_null(ledger_state(f->t.p.ledger, STR("anna"), STR("INBOX")));
+	assert_false(
+		registry_is_proved(f->t.p.registry, STR("anna"), STR("INBOX")));
+	/* The user's own session shows it again. */
+	testwatch_shown(&f->t, "anna", 3);
+	dials(f, 3);
+	(void)is_watched(f, 4);
+	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 1);
+}
+
+static void server_that_ignores_whom_the_master_asks_for(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+
+	testwatch_shown(&f->t, "anna", 12);
+	testwatch_shown(&f->t, "bert", 12);
+	testwatch_master(&f->t, WATCH_LOGIN_AUTHZID);
+	pass(f, 1);
+	start(f);
+	/* The master's INBOX, whoever is asked for. */
+	(void)is_shown(f, "* STATUS INBOX (UIDVALIDITY 9 UIDNEXT 5 MESSAGES 4 "
+	                  "UNSEEN 1)\r\nW1 OK done\r\n");
+	peer = is_shown(f, "* STATUS INBOX (UIDVALIDITY 9 UIDNEXT 6 MESSAGES 5 "
+	                   "UNSEEN 1)\r\nW1 OK done\r\n");
+	testwatch_heard(&f->t, peer, "");
+	pass(f, MINUTE_MS);
+	assert_int_equal(testpush_open(&f->t.p), 2); /* both are rung */
+	/* Nobody is tried again, whoever comes. */
+	testwatch_shown(&f->t, "cleo", 12);
+	testwatch_shown(&f->t, "anna", 12);
+	pass(f, 24 * HOUR_MS);
+	dials(f, 2);
+	assert_int_equal(
+		ledger_state(f->t.p.ledger, STR("anna"), STR("INBOX"))->uidnext,
+		12);
+}
+
+static void wrong_secret_is_tried_ever_more_slowly(void **state)
+{
+	struct fixture *f = *state;
+	char name[16];
+
+	for (int i = 0; i < 30; i++) {
+		(void)snprintf(name, sizeof(name), "user%d", i);
+		testwatch_shown(&f->t, name, 12);
+	}
+	master_may(f);
+	for (uint64_t step_ms = 1000; step_ms <= 4000; step_ms *= 2) {
+		is_rejected(f);
+		redials(f, step_ms);
+	}
 }
 
 /* Nothing is missed. */
@@ -441,6 +763,21 @@ int main(void)
 		TEST(login_that_does_not_open_costs_no_connection),
 		TEST(without_a_key_nobody_is_watched_and_nothing_breaks),
 		TEST(nobody_is_watched_after_the_end),
+		TEST(user_without_a_login_is_rung),
+		TEST(rejected_user_is_rung_down_to_every_23_hours),
+		TEST(login_ends_the_rings),
+		TEST(login_that_is_refused_again_goes_on_where_it_was),
+		TEST(nobody_is_rung_who_connects_or_backs_off),
+		TEST(phone_that_has_just_come_is_not_rung_at_once),
+		TEST(wrong_clock_keeps_no_phone_in_the_dark),
+		TEST(phone_that_goes_is_rung_no_more),
+		TEST(wake_rings_can_be_switched_off),
+		TEST(first_rings_after_a_start_are_spread),
+		TEST(wake_ring_survives_a_restart_once),
+		TEST(master_watches_all_once_one_was_right),
+		TEST(inbox_of_somebody_else_is_not_watched),
+		TEST(server_that_ignores_whom_the_master_asks_for),
+		TEST(wrong_secret_is_tried_ever_more_slowly),
 		TEST(mail_that_came_while_it_was_lost_rings),
 		TEST(mail_that_came_while_we_were_down_rings),
 	};

@@ -11,9 +11,13 @@
 struct fixture {
 	struct testwatch t;
 	struct watcher_env env;
+	const char *user;
 	struct watcher *watcher;
 	struct fake_peer *peer;
-	int watching; /* calls of on_watching */
+	int inboxes; /* calls of on_inbox */
+	struct store_state inbox;
+	bool unwanted; /* its answer */
+	int watching;  /* calls of on_watching */
 	int ended;
 	enum watcher_end end;
 	char why[400];
@@ -25,6 +29,7 @@ static int set_up(void **state)
 
 	testwatch_init(&f->t);
 	testwatch_user(&f->t, "anna");
+	f->user = "anna";
 	fake_run(f->t.p.loop);
 	*state = f;
 	return 0;
@@ -40,6 +45,15 @@ static int tear_down(void **state)
 	testwatch_done(&f->t);
 	free(f);
 	return 0;
+}
+
+static bool on_inbox(void *arg, const struct store_state *inbox)
+{
+	struct fixture *f = arg;
+
+	f->inboxes++;
+	f->inbox = *inbox;
+	return !f->unwanted;
 }
 
 static void on_watching(void *arg)
@@ -60,7 +74,7 @@ static void on_end(void *arg, enum watcher_end end, const char *why)
 	watcher_free(&f->watcher);
 }
 
-static const struct watcher_handler handler = { on_watching, on_end };
+static const struct watcher_handler handler = { on_inbox, on_watching, on_end };
 
 /* start makes the watcher, which dials. */
 static void start(struct fixture *f)
@@ -72,10 +86,9 @@ static void start(struct fixture *f)
 		.resolver = f->t.resolver,
 		.registry = f->t.p.registry,
 		.notifier = f->t.p.notifier,
-		.seal = f->t.seal,
 		.opts = f->t.opts,
 	};
-	f->watcher = watcher_new(&f->env, STR("anna"), &log, &handler, f);
+	f->watcher = watcher_new(&f->env, str_of(f->user), &log, &handler, f);
 	fake_run(f->t.p.loop);
 }
 
@@ -269,6 +282,75 @@ static void greeting_and_login_have_a_minute_each(void **state)
 	assert_int_equal(f->ended, 0);
 	fake_clock_advance(f->t.p.loop, 1);
 	has_ended(f, WATCHER_LOST, "no greeting");
+}
+
+/* Whose INBOX it is. */
+
+static void inbox_is_shown_before_anything_is_done_with_it(void **state)
+{
+	struct fixture *f = *state;
+
+	f->unwanted = true;
+	connect_to(f);
+	testwatch_log_in(&f->t, f->peer);
+	assert_int_equal(f->inboxes, 0);
+	says(f, "* STATUS INBOX (UIDVALIDITY 7 UIDNEXT 12 MESSAGES 11 UNSEEN "
+	        "1)\r\nW1 OK done\r\n");
+	assert_int_equal(f->inboxes, 1);
+	assert_int_equal(f->inbox.uidvalidity, 7);
+	assert_int_equal(f->inbox.uidnext, 12);
+	heard(f, ""); /* no EXAMINE */
+	has_ended(f, WATCHER_UNWANTED, "not wanted");
+	assert_null(ledger_state(f->t.p.ledger, STR("anna"), STR("INBOX")));
+	assert_int_equal(f->watching, 0);
+}
+
+static void inbox_that_is_refused_is_told_as_such(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	testwatch_log_in(&f->t, f->peer);
+	says(f, "W1 NO Mailbox does not exist\r\n");
+	has_ended(f, WATCHER_NO_INBOX, "does not exist");
+	assert_int_equal(f->inboxes, 0);
+}
+
+static void master_logs_in_for_the_user(void **state)
+{
+	static const struct {
+		enum watch_login_mode mode;
+		const char *says;
+	} rows[] = {
+		{ WATCH_LOGIN_AUTHZID,
+		  "W0 AUTHENTICATE PLAIN " TESTWATCH_FOR_ANNA "\r\n" },
+		{ WATCH_LOGIN_SEPARATOR,
+		  "W0 LOGIN \"anna*master\" \"secret\"\r\n" },
+	};
+	struct fixture *f = *state;
+
+	testwatch_shown(&f->t, "anna", 12);
+	for (size_t i = 0; i < 2; i++) {
+		testwatch_master(&f->t, rows[i].mode);
+		connect_to(f);
+		says(f, TESTWATCH_GREETING);
+		heard(f, rows[i].says);
+		watcher_free(&f->watcher);
+		fake_peer_free(&f->peer);
+	}
+}
+
+static void empty_user_is_the_master_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	testwatch_master(&f->t, WATCH_LOGIN_AUTHZID);
+	f->user = "";
+	connect_to(f);
+	says(f, TESTWATCH_GREETING);
+	heard(f, "W0 AUTHENTICATE PLAIN " TESTWATCH_MASTER "\r\n");
+	says(f, "W0 NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+	has_ended(f, WATCHER_REJECTED, "Authentication failed.");
 }
 
 /* Watching. */
@@ -738,6 +820,10 @@ int main(void)
 		TEST(login_that_has_gone_meanwhile_is_not_sent),
 		TEST(greetings_that_lead_nowhere_end_it),
 		TEST(greeting_and_login_have_a_minute_each),
+		TEST(inbox_is_shown_before_anything_is_done_with_it),
+		TEST(inbox_that_is_refused_is_told_as_such),
+		TEST(master_logs_in_for_the_user),
+		TEST(empty_user_is_the_master_alone),
 		TEST(first_look_at_a_mailbox_is_a_baseline),
 		TEST(mail_that_came_while_nobody_watched_rings),
 		TEST(mail_that_comes_rings_in_that_turn),

@@ -19,11 +19,13 @@ void testwatch_init(struct testwatch *t)
 			.poll_s = 60,
 			.connections_max = 10000,
 			.connect_rate = 20,
+			.wake = true,
 		},
 	};
 	testdir_init(&t->dir);
 	(void)snprintf(path, sizeof(path), "%s/seal.key", t->dir.path);
 	assert_ok(seal_load(path, true, &t->seal, NULL));
+	t->opts.login.seal = t->seal;
 	testpush_init(&t->p);
 	testpush_start(&t->p);
 	t->resolver = resolver_new(t->p.loop);
@@ -35,6 +37,7 @@ void testwatch_done(struct testwatch *t)
 	streams_finish(t->p.loop);
 	testpush_done(&t->p);
 	seal_free(&t->seal);
+	secret_free(&t->secret);
 	testdir_done(&t->dir);
 }
 
@@ -61,6 +64,32 @@ void testwatch_user(struct testwatch *t, const char *user)
 	(void)snprintf(token, sizeof(token), "t-%s", user);
 	(void)testpush_phone(&t->p, user, token, "INBOX*");
 	testwatch_login(t, user, "pw");
+}
+
+void testwatch_master(struct testwatch *t, enum watch_login_mode mode)
+{
+	secret_free(&t->secret);
+	t->secret = secret_new(STR("secret"));
+	t->opts.login = (struct watch_login_opts){
+		.mode = mode,
+		.master_user = "master",
+		.master_separator = "*",
+		.master_password = t->secret,
+	};
+}
+
+void testwatch_shown(struct testwatch *t, const char *user, uint32_t uidnext)
+{
+	struct buf blob;
+	char token[64];
+
+	(void)snprintf(token, sizeof(token), "t-%s", user);
+	(void)testpush_phone(&t->p, user, token, "INBOX*");
+	testpush_event(&t->p, NOTIFIER_STATE, user, "INBOX", uidnext);
+	buf_init(&blob, BLOB_MAX);
+	assert_ok(seal_name(str_of(user), &blob));
+	registry_login_put(t->p.registry, str_of(user), buf_str(&blob));
+	buf_reset(&blob);
 }
 
 void testwatch_says(struct testwatch *t, struct fake_peer *peer,

@@ -14,6 +14,7 @@ struct testwatch {
 	struct testdir dir;
 	struct testpush p;
 	struct seal *seal;
+	struct secret *secret;
 	struct resolver *resolver;
 	struct watch_opts opts; /* the defaults, to be changed */
 };
@@ -28,6 +29,12 @@ void testwatch_login(struct testwatch *t, const char *user,
 /* testwatch_user does that and registers a phone "t-<user>" for the INBOX. */
 void testwatch_user(struct testwatch *t, const char *user);
 
+/* testwatch_master: "master" logs in for all, in that way; of a user
+ * testwatch_shown registers a phone "t-<user>", keeps the name, and has a
+ * session show the INBOX with UIDVALIDITY 7 and |uidnext|. */
+void testwatch_master(struct testwatch *t, enum watch_login_mode mode);
+void testwatch_shown(struct testwatch *t, const char *user, uint32_t uidnext);
+
 /* testwatch_says sends |text| from the backend and runs the loop;
  * testwatch_heard wants just |text| to have come since it was asked last. */
 void testwatch_says(struct testwatch *t, struct fake_peer *peer,
@@ -37,6 +44,10 @@ void testwatch_heard(struct testwatch *t, struct fake_peer *peer,
 
 /* The base64 of "\0anna\0pw". */
 #define TESTWATCH_ANNA "AGFubmEAcHc="
+
+/* Those of "anna\0master\0secret" and "\0master\0secret". */
+#define TESTWATCH_FOR_ANNA "YW5uYQBtYXN0ZXIAc2VjcmV0"
+#define TESTWATCH_MASTER "AG1hc3RlcgBzZWNyZXQ="
 
 #define TESTWATCH_GREETING "* OK [CAPABILITY IMAP4rev1 SASL-IR IDLE] hello\r\n"
 #define TESTWATCH_STATUS \

@@ -90,6 +90,8 @@ void house_break_credential(void)
 
 void house_init(const char *path)
 {
+	char file[1024];
+
 	scriptstore_init(&house.store, NULL);
 	house.folder = path;
 	house_credential(YEAR_MS, STR_NULL);
@@ -104,6 +106,12 @@ void house_init(const char *path)
 	add_option("--apns-key", path, "/apns.key");
 	add_option("--apns-ca", path, "/apns.pem");
 	add_option("--watch-login", "sealed", "");
+	/* For those that set watch.login = "master". */
+	write_file(path, "/master", STR("secret\n"));
+	add_option("--set", "watch.master_user=master", "");
+	(void)snprintf(file, sizeof(file),
+	               "watch.master_password_file=%s/master", path);
+	add_option("--set", file, "");
 }
 
 void house_done(void)

@@ -251,6 +251,29 @@ int sqlite_file_open(struct sqlite_file *f, struct err_detail *why)
 	return rc;
 }
 
+/* verify looks at each page, which may take a second or two. */
+static int verify(const struct sqlite_file *f, struct err_detail *why)
+{
+	sqlite3_stmt *stmt = NULL;
+	struct log_text safe;
+	struct str verdict;
+	int rc = sqlite3_prepare_v2(f->db, "PRAGMA quick_check(1)", -1, &stmt,
+	                            NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	verdict = rc == SQLITE_ROW ? sqlite_sql_str(stmt, 0) : STR_NULL;
+	if (rc != SQLITE_ROW)
+		rc = sqlite_file_fail(f, rc, why);
+	else if (str_eq(verdict, STR("ok")))
+		rc = ERR_OK;
+	else
+		rc = err_set(why, ERR_INVALID, "%s: damaged: %s", f->path,
+		             log_safe(verdict, &safe));
+	(void)sqlite3_finalize(stmt);
+	return rc;
+}
+
 int sqlite_file_check(struct sqlite_file *f, struct err_detail *why)
 {
 	bool absent = access(f->path, F_OK) != 0;
@@ -258,6 +281,8 @@ int sqlite_file_check(struct sqlite_file *f, struct err_detail *why)
 	int rc;
 
 	rc = connect_to(f, &version, why);
+	if (rc == ERR_OK)
+		rc = verify(f, why);
 	if (rc == ERR_OK) {
 		rc = sqlite_schema_stamp(f->db, version);
 		rc = rc != SQLITE_OK ? sqlite_file_fail(f, rc, why) : ERR_OK;

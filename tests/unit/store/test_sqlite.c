@@ -688,6 +688,22 @@ static void check_says_what_is_wrong(void **state)
 	assert_int_equal(testdir_count(&f->dir, "bell.db."), 0);
 }
 
+/* Where no row is read, so that nothing else would meet it. */
+static void check_finds_damage_of_any_page(void **state)
+{
+	struct fixture *f = *state;
+	struct err_detail detail = { "" };
+	struct stat st;
+
+	make_file(f);
+	assert_ok(stat(f->dir.db, &st));
+	overwrite(f, st.st_size - PAGE, 'x', 100);
+	assert_int_equal(store_sqlite_check(f->dir.db, &detail), ERR_INVALID);
+	assert_non_null(strstr(detail.text, "damaged: "));
+	assert_null(strchr(detail.text, '\n'));
+	assert_int_equal(testdir_count(&f->dir, "bell.db."), 0);
+}
+
 static void check_needs_to_write(void **state)
 {
 	struct fixture *f = *state;
@@ -733,6 +749,7 @@ int main(void)
 		TEST(check_leaves_no_file_behind),
 		TEST(check_of_a_good_file_changes_no_row),
 		TEST(check_says_what_is_wrong),
+		TEST(check_finds_damage_of_any_page),
 		TEST(check_needs_to_write),
 	};
 

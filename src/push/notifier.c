@@ -90,7 +90,6 @@ static void ring(struct bell *b)
 
 	for (; r != NULL; r = ledger_registration_next(r))
 		queue_hasten(n->queue, r->id);
-	loop_timer_cancel(b->change);
 	b->changed = false;
 }
 

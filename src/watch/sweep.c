@@ -168,7 +168,7 @@ void sweep_status(struct sweep *s, const struct imap_response *r)
 	if (imap_response_status_data(r, &name, &data) == ERR_OK) {
 		m = find_told(s->mailboxes + s->first, s->end - s->first,
 		              buf_str(&name));
-		if (m != NULL && m->is_open) {
+		if (m != NULL) {
 			m->is_told = true;
 			m->status = data;
 		}
@@ -179,9 +179,10 @@ void sweep_status(struct sweep *s, const struct imap_response *r)
 void sweep_reply(struct sweep *s, uint32_t tag, const struct imap_response *r,
                  struct sweep_answer *answer_r)
 {
-	struct sweep_mailbox *m = &s->mailboxes[s->first + (tag - s->tag)];
+	struct sweep_mailbox *m;
 
 	assert(sweep_is_open(s, tag));
+	m = &s->mailboxes[s->first + (tag - s->tag)];
 	m->is_open = false;
 	s->open--;
 	answer_r->mailbox = m;

@@ -244,6 +244,27 @@ static void new_mail_ends_the_debounce_of_a_change(void **state)
 	rests(p);
 }
 
+/* The same in a window that is longer than the debounce. */
+static void change_does_not_cut_a_window_short(void **state)
+{
+	struct testpush *p = *state;
+	uint64_t id = testpush_phone(p, "anna", "t1", "INBOX*");
+	uint32_t uidnext = 12;
+
+	new_mail(p, uidnext++);
+	rings(p, id);
+	for (uint64_t ms = MERGE_MS; ms < DELAY_MS; ms *= 2) {
+		new_mail(p, uidnext++);
+		rings_after(p, id, ms);
+	}
+	/* Now in a window of 8 s. */
+	change(p);
+	fake_clock_advance(p->loop, 1000);
+	new_mail(p, uidnext);
+	rings_after(p, id, 7000);
+	rests(p);
+}
+
 static void change_after_new_mail_is_debounced_too(void **state)
 {
 	struct testpush *p = *state;
@@ -435,6 +456,7 @@ int main(void)
 		TEST(change_is_owed_on_disk_before_it_is_debounced),
 		TEST(new_mail_takes_the_change_along),
 		TEST(new_mail_ends_the_debounce_of_a_change),
+		TEST(change_does_not_cut_a_window_short),
 		TEST(change_after_new_mail_is_debounced_too),
 		TEST(change_goes_with_a_window_that_rings),
 		TEST(change_of_another_device_goes_with_new_mail),

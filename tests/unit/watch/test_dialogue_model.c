@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The dialogue against a model of each server, with mail that comes, goes and
- * is read at any moment, and connections that break at any moment. Whatever
- * happens, each mail rings, and a stored UIDNEXT is never above one that has
- * not rung: else a restart would lose it.
+ * is read at any moment, folders that are wanted or not, and connections that
+ * break at any moment. Whatever happens, each mail rings, and a stored UIDNEXT
+ * is never above one that has not rung: else a restart would lose it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@ enum {
 	RENEW_MS = 100 * 1000,
 	POLL_MS = 10 * 1000,
 	MAILS_MAX = 600,
+	FOLDERS = 3,
 	STEPS = 400,
 	SEEDS = 150,
 	OUT_MAX = 1024 * 1024,
@@ -46,8 +47,20 @@ struct mail {
 	bool rung;
 };
 
+/* A folder gets mail and nothing else: its UIDNEXT is |count| + 1. */
+struct folder {
+	uint32_t count;
+	uint32_t rung; /* so many have rung, or came before it was wanted */
+	bool wanted;
+	bool has_stored;
+	struct store_state stored;
+};
+
+static const char *const folder_names[FOLDERS] = { "F0", "F1", "F2" };
+
 struct server {
 	const struct style *style;
+	struct folder folders[FOLDERS];
 	struct mail mails[MAILS_MAX]; /* all that ever were, by uid */
 	size_t count;
 
@@ -176,8 +189,23 @@ static void do_fetch(struct server *s, uint32_t from)
 	}
 }
 
-static void do_status(struct server *s)
+static void do_status(struct server *s, struct str line)
 {
+	for (size_t i = 0; i < FOLDERS; i++) {
+		char command[32];
+
+		(void)snprintf(command, sizeof(command), "STATUS \"%s\" (",
+		               folder_names[i]);
+		if (!str_starts(line, str_of(command)))
+			continue;
+		send_line(s,
+		          "* STATUS %s (MESSAGES %" PRIu32 " UIDNEXT %" PRIu32
+		          " UIDVALIDITY 7)",
+		          folder_names[i], s->folders[i].count,
+		          s->folders[i].count + 1);
+		return;
+	}
+	assert_true(str_starts(line, STR("STATUS INBOX (")));
 	send_line(s,
 	          "* STATUS INBOX (MESSAGES %zu UIDNEXT %" PRIu32
 	          " UIDVALIDITY 7)",
@@ -210,7 +238,7 @@ static void run_command(struct server *s, struct str line)
 	if (str_starts(line, STR("CAPABILITY"))) {
 		send_line(s, "* CAPABILITY IMAP4rev1 IDLE");
 	} else if (str_starts(line, STR("STATUS"))) {
-		do_status(s);
+		do_status(s, line);
 	} else if (str_starts(line, STR("EXAMINE"))) {
 		do_examine(s);
 	} else if (str_starts(line, STR("UID FETCH "))) {
@@ -254,6 +282,29 @@ static void report(struct world *w, enum view_news news)
 	check_stored(w);
 }
 
+/* swept is what the watcher does with an answer about a folder. */
+static void swept(struct world *w)
+{
+	const struct sweep_answer *answer = &w->d.answer;
+	struct str name = answer->mailbox->name;
+	struct folder *f = &w->server.folders[name.data[1] - '0'];
+	enum view_news news;
+	struct view view;
+
+	assert_true(f->wanted);
+	assert_int_equal(answer->verdict, SWEEP_SEEN);
+	view_init(&view, STR("anna"), name);
+	view_status(&view, &answer->status);
+	news = view_compare(f->has_stored ? &f->stored : NULL, &view.now);
+	if (!f->has_stored) /* what is there is old */
+		f->rung = view.now.uidnext - 1;
+	if (news == VIEW_NEW)
+		f->rung = f->count;
+	f->stored = view.now;
+	f->has_stored = true;
+	assert_true(f->stored.uidnext - 1 <= f->rung);
+}
+
 static void hear(struct world *w, struct str line)
 {
 	enum view_news news = VIEW_SAME;
@@ -270,6 +321,8 @@ static void hear(struct world *w, struct str line)
 		                    &w->d.view.now);
 	}
 	report(w, news);
+	if (event == DIALOGUE_SWEPT)
+		swept(w);
 }
 
 /* deliver has the watcher hear one line, if there is one. */
@@ -305,6 +358,24 @@ static bool obey(struct world *w)
 	return true;
 }
 
+/* tell_wishes has the dialogue know what is wanted; what is not is forgotten.
+ */
+static void tell_wishes(struct world *w)
+{
+	struct store_mailbox wanted[FOLDERS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < FOLDERS; i++) {
+		struct folder *f = &w->server.folders[i];
+
+		f->has_stored = f->has_stored && f->wanted;
+		wanted[count].name = str_of(folder_names[i]);
+		wanted[count].proved = true;
+		count += f->wanted;
+	}
+	dialogue_want(&w->d, wanted, count, w->now_ms);
+}
+
 static void connect_to(struct world *w)
 {
 	const struct dialogue_opts opts = { RENEW_MS, POLL_MS };
@@ -314,6 +385,7 @@ static void connect_to(struct world *w)
 	w->server.known_count = 0;
 	buf_clear(&w->server.out);
 	dialogue_init(&w->d, &opts, STR("anna"), STR("INBOX"));
+	tell_wishes(w);
 	dialogue_begin(&w->d, str_of(w->server.style->capabilities), w->now_ms);
 }
 
@@ -349,6 +421,21 @@ static void mail_is_read(struct world *w)
 			true;
 }
 
+static void folder_gets_mail(struct world *w)
+{
+	w->server.folders[draw(w, FOLDERS)].count++;
+}
+
+static void wish_changes(struct world *w)
+{
+	struct folder *f = &w->server.folders[draw(w, FOLDERS)];
+
+	if (dialogue_sweeps(&w->d) || draw(w, 4) > 0)
+		return;
+	f->wanted = !f->wanted;
+	tell_wishes(w);
+}
+
 /* time_passes, at most to when the dialogue wants to be called; the server is
  * never so slow that it would give up. */
 static void time_passes(struct world *w)
@@ -371,7 +458,7 @@ static void time_passes(struct world *w)
 
 static void step(struct world *w)
 {
-	switch (draw(w, 16)) {
+	switch (draw(w, 18)) {
 	case 0:
 	case 1:
 		mail_comes(w);
@@ -398,6 +485,12 @@ static void step(struct world *w)
 	case 9:
 	case 10:
 		(void)obey(w);
+		break;
+	case 11:
+		folder_gets_mail(w);
+		break;
+	case 12:
+		wish_changes(w);
 		break;
 	default:
 		(void)deliver(w);
@@ -440,6 +533,13 @@ static void live(const struct style *style, uint64_t seed)
 			fail_msg("%s, seed %" PRIu64 ": uid %" PRIu32
 			         " never rang",
 			         style->name, seed, w->server.mails[i].uid);
+	}
+	for (size_t i = 0; i < FOLDERS; i++) {
+		const struct folder *f = &w->server.folders[i];
+
+		if (f->wanted && (!f->has_stored || f->rung < f->count))
+			fail_msg("%s, seed %" PRIu64 ": %s never rang",
+			         style->name, seed, folder_names[i]);
 	}
 	assert_int_equal(w->d.view.now.messages, present(&w->server));
 	assert_true(w->d.view.now.uidnext <= uidnext_of(&w->server));

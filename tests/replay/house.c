@@ -43,13 +43,21 @@ static void add_arg(const char *text)
 	house.args[house.arg_count++] = xstrdup(text);
 }
 
-static void add_option(const char *option, const char *folder, const char *rest)
+static void add_option(const char *option, const char *value)
+{
+	add_arg(option);
+	add_arg(value);
+}
+
+/* add_file adds an option whose value is |before| and the path of a file of
+ * ours. */
+static void add_file(const char *option, const char *before, const char *name)
 {
 	char value[1024];
 
-	(void)snprintf(value, sizeof(value), "%s%s", folder, rest);
-	add_arg(option);
-	add_arg(value);
+	(void)snprintf(value, sizeof(value), "%s%s%s", before, house.folder,
+	               name);
+	add_option(option, value);
 }
 
 static void write_file(const char *name, struct str text)
@@ -90,28 +98,24 @@ void house_break_credential(void)
 
 void house_init(const char *path)
 {
-	char file[1024];
-
 	scriptstore_init(&house.store, NULL);
 	house.folder = path;
 	house_credential(YEAR_MS, STR_NULL);
 	write_file("/conf", STR(""));
+	write_file("/master", STR("secret\n"));
 	add_arg("imapbell");
-	add_option("--config", path, "/conf");
-	add_option("--state", path, "");
-	add_option("--listen", "imap://127.0.0.1:143", "");
-	add_option("--backend", "imap://backend.example:143", "");
-	add_option("--apns", "https://apns.example", "");
-	add_option("--apns-cert", path, "/apns.pem");
-	add_option("--apns-key", path, "/apns.key");
-	add_option("--apns-ca", path, "/apns.pem");
-	add_option("--watch-login", "sealed", "");
+	add_file("--config", "", "/conf");
+	add_file("--state", "", "");
+	add_option("--listen", "imap://127.0.0.1:143");
+	add_option("--backend", "imap://backend.example:143");
+	add_option("--apns", "https://apns.example");
+	add_file("--apns-cert", "", "/apns.pem");
+	add_file("--apns-key", "", "/apns.key");
+	add_file("--apns-ca", "", "/apns.pem");
+	add_option("--watch-login", "sealed");
 	/* For those that set watch.login = "master". */
-	write_file(path, "/master", STR("secret\n"));
-	add_option("--set", "watch.master_user=master", "");
-	(void)snprintf(file, sizeof(file),
-	               "watch.master_password_file=%s/master", path);
-	add_option("--set", file, "");
+	add_option("--set", "watch.master_user=master");
+	add_file("--set", "watch.master_password_file=", "/master");
 }
 
 void house_done(void)
@@ -132,7 +136,7 @@ void house_set(struct str key, struct str value)
 	must(buf_adds(&text, "="));
 	must(buf_add(&text, value));
 	must(buf_append(&text, "", 1));
-	add_option("--set", text.data, "");
+	add_option("--set", text.data);
 	buf_reset(&text);
 }
 

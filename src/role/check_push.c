@@ -139,14 +139,14 @@ static void add_space(struct check *k, const char *path, const char *folder)
 	uint64_t mib;
 
 	if (statvfs(folder, &fs) != 0) {
-		report_add(k->report, REPORT_OK, "store", "%s can be written",
-		           path);
+		report_add(k->report, REPORT_OK, "store",
+		           "%s is whole and can be written", path);
 		return;
 	}
 	mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
 	report_add(k->report, mib < FREE_MIN_MIB ? REPORT_WARN : REPORT_OK,
-	           "store", "%s can be written, %llu MiB are free", path,
-	           (unsigned long long)mib);
+	           "store", "%s is whole and can be written, %llu MiB are free",
+	           path, (unsigned long long)mib);
 }
 
 static void check_store(struct check *k)

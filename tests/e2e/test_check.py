@@ -87,7 +87,8 @@ def test_all_is_good(check, apple):
             ("credential", r"topic %s, until 20\d\d-\d\d-\d\d, the key "
                            r"matches" % re.escape(apns_certs.TOPIC)),
             ("APNs", "400 BadDeviceToken"),
-            ("store", r"imapbell\.db can be written, \d+ MiB are free"),
+            ("store", r"imapbell\.db is whole and can be written, "
+                      r"\d+ MiB are free"),
             ("seal key", "is made at the first start")]:
         assert re.search(says, facts[subject][1]), facts
     path = apple.requests[0]["path"]
@@ -344,6 +345,16 @@ def test_seal_key(check, lived, spoil, says):
     facts = check("-o", "watch.key_file=%s" % key)
     assert facts.status == 1 and facts.failed() == ["seal key"]
     assert re.search(says, facts["seal key"][1]), facts
+
+
+def test_damaged_store(check, tmp_path):
+    """It is named, and left for the service to set aside."""
+    database = tmp_path / "state/imapbell.db"
+    database.write_bytes(4096 * b"x")
+    facts = check()
+    assert facts.status == 1 and facts.failed() == ["store"], facts
+    assert "not a database" in facts["store"][1]
+    assert database.read_bytes() == 4096 * b"x"
 
 
 def test_file_is_named(check, tmp_path):

@@ -94,6 +94,7 @@ static void begin_collect(struct session *s, const struct intercept *row,
                           const struct imap_frame *f)
 {
 	collect_init(&s->collect, row->max_bytes);
+	s->collect.front_only = row->front_only;
 	s->collecting = row;
 	session_set_input(s, INPUT_COLLECT);
 	collect(s, f);

@@ -10,8 +10,8 @@
 
 void collect_init(struct collect *c, size_t max)
 {
+	*c = (struct collect){ .left = max };
 	buf_init(&c->text, max);
-	c->literals = 0;
 }
 
 void collect_done(struct collect *c)
@@ -24,8 +24,7 @@ static enum collect_result collect_announced(struct collect *c,
                                              const struct imap_frame *frame)
 {
 	c->literals++;
-	if (c->literals > COLLECT_LITERALS_MAX ||
-	    frame->literal.size > c->text.max - c->text.len)
+	if (c->literals > COLLECT_LITERALS_MAX || frame->literal.size > c->left)
 		return COLLECT_REFUSED;
 	return frame->literal.form == IMAP_LITERAL_SYNC ? COLLECT_GO_AHEAD
 	                                                : COLLECT_MORE;
@@ -34,8 +33,12 @@ static enum collect_result collect_announced(struct collect *c,
 enum collect_result collect_add(struct collect *c,
                                 const struct imap_frame *frame)
 {
-	if (buf_add(&c->text, frame->text) != ERR_OK)
+	bool is_kept = !c->front_only || c->text.len == 0;
+
+	if (frame->text.len > c->left ||
+	    (is_kept && buf_add(&c->text, frame->text) != ERR_OK))
 		return COLLECT_REFUSED;
+	c->left -= frame->text.len;
 	if (frame->kind == IMAP_FRAME_LITERAL || !frame->last)
 		return COLLECT_MORE;
 	if (frame->literal.form != IMAP_LITERAL_NONE)

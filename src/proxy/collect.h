@@ -6,6 +6,7 @@
 #ifndef PROXY_COLLECT_H
 #define PROXY_COLLECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -23,12 +24,13 @@ enum collect_result {
 
 struct collect {
 	struct buf text;
+	bool front_only; /* keep the first frame, count the rest */
+	size_t left;     /* octets that may still come */
 	unsigned literals;
 };
 
-/*
- * collect_init begins with the ceiling |max| of the whole command.
- */
+/* collect_init begins with the ceiling |max| of the whole command, of which all
+ * is kept unless |front_only| is set then. */
 void collect_init(struct collect *c, size_t max);
 
 /* collect_done wipes and frees. */

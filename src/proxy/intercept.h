@@ -20,7 +20,8 @@ enum intercept_action {
 	INTERCEPT_REFUSE  /* answered |refusal|, its literals dropped */
 };
 
-/* |command| is whole, literals in place, and begins with tag and verb. */
+/* |command| is whole, literals in place, and begins with tag and verb; or, by
+ * |front_only|, its first frame. */
 typedef void intercept_fn(struct session *s, struct str command);
 
 struct intercept {
@@ -30,6 +31,7 @@ struct intercept {
 	bool (*applies)(const struct session *s); /* NULL: always */
 	intercept_fn *answer;
 	size_t max_bytes;    /* ANSWER: of the whole command */
+	bool front_only;     /* ANSWER: what follows is of no interest */
 	const char *refusal; /* REFUSE: without the tag */
 };
 

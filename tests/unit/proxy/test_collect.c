@@ -33,6 +33,28 @@ static void literals_are_kept_in_place(void **arg)
 	imap_framer_done(&f);
 }
 
+/* Of what is answered by its tag nobody needs the rest. */
+static void the_front_alone_may_be_kept(void **arg)
+{
+	struct imap_framer f;
+	struct collect c;
+
+	(void)arg;
+	imap_framer_init(&f, IMAP_CLIENT);
+	collect_init(&c, 50);
+	c.front_only = true;
+	assert_int_equal(add(&c, &f, "a ID ({2}\r\n"), COLLECT_GO_AHEAD);
+	assert_int_equal(add(&c, &f, "k1 {3+}\r\nabc)\r\n"), COLLECT_WHOLE);
+	assert_str(buf_str(&c.text), "a ID ({2}\r\n");
+	collect_done(&c);
+	collect_init(&c, 30);
+	c.front_only = true;
+	assert_int_equal(add(&c, &f, "a ID ({9+}\r\n123456789 {9}\r\n"),
+	                 COLLECT_REFUSED);
+	collect_done(&c);
+	imap_framer_done(&f);
+}
+
 static void a_literal_that_cannot_fit_is_not_waited_for(void **arg)
 {
 	struct imap_framer f;
@@ -80,6 +102,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals_are_kept_in_place),
+		cmocka_unit_test(the_front_alone_may_be_kept),
 		cmocka_unit_test(a_literal_that_cannot_fit_is_not_waited_for),
 		cmocka_unit_test(the_whole_is_bounded),
 		cmocka_unit_test(so_is_the_number_of_literals),

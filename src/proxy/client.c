@@ -83,7 +83,8 @@ static void collect(struct session *s, const struct imap_frame *f)
 		collected(s);
 		break;
 	case COLLECT_REFUSED:
-		command = buf_str(&s->collect.text);
+		/* Nothing is kept of a first frame that is too large. */
+		command = f->first ? f->text : buf_str(&s->collect.text);
 		refuse(s, client_tag(command), f, "BAD Command too large.");
 		collect_done(&s->collect);
 		break;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* imapbell as the server, before a backend is known. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,19 @@ static void long_id_passes(void **arg)
 	stage_done(&st);
 }
 
+static void too_large_is_bad_under_its_tag(void **arg)
+{
+	char line[1200];
+	struct stage st;
+
+	(void)arg;
+	(void)snprintf(line, sizeof(line), "a NOOP %0*d\r\n", 1100, 0);
+	begin(&st);
+	stage_c(&st, line);
+	stage_sees_c(&st, "a BAD Command too large.\r\n");
+	stage_done(&st);
+}
+
 static void bad_commands_are_counted(void **arg)
 {
 	struct stage st;
@@ -253,6 +267,7 @@ int main(void)
 			probe_is_repeated_and_a_failure_forgets_nothing),
 		cmocka_unit_test(answers_without_a_backend),
 		cmocka_unit_test(long_id_passes),
+		cmocka_unit_test(too_large_is_bad_under_its_tag),
 		cmocka_unit_test(bad_commands_are_counted),
 		cmocka_unit_test(refused_literal_is_consumed),
 		cmocka_unit_test(malformed_lines),

@@ -94,10 +94,14 @@ void session_update(struct session *s)
 
 void session_to_client(struct session *s, struct str bytes)
 {
+	int rc;
+
 	if (s->state == SESSION_CLOSING || bytes.len == 0)
 		return;
-	if (stream_write(s->client, bytes) != 0)
-		session_close(s, "client does not read");
+	rc = stream_write(s->client, bytes);
+	if (rc != 0)
+		session_close(s, rc == ERR_LIMIT ? "client does not read"
+		                                 : "client lost");
 	else
 		s->bytes_out += bytes.len;
 }
@@ -106,7 +110,9 @@ void session_to_backend(struct session *s, struct str bytes)
 {
 	if (s->state == SESSION_CLOSING || bytes.len == 0)
 		return;
-	if (stream_write(s->backend, bytes) != 0)
+	/* A backend that is lost may have said why: that is read first, and
+	 * its end reported then. */
+	if (stream_write(s->backend, bytes) == ERR_LIMIT)
 		session_close(s, "backend does not read");
 }
 

@@ -111,8 +111,9 @@ void session_set_input(struct session *s, enum session_input to);
  */
 void session_update(struct session *s);
 
-/* session_to_client and session_to_backend write; if that is not possible any
- * more the session is closed. */
+/* session_to_client and session_to_backend write. A peer that does not read
+ * ends the session, and so does a client that is lost; what is for a backend
+ * that is lost goes nowhere, until its stream says so. */
 void session_to_client(struct session *s, struct str bytes);
 void session_to_backend(struct session *s, struct str bytes);
 

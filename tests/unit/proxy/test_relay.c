@@ -271,6 +271,22 @@ static void backend_lost_at_a_boundary(void **arg)
 	stage_done(&st);
 }
 
+/* Whoever writes to it learns so first; its last words are still to come. */
+static void backend_lost_while_the_client_speaks(void **arg)
+{
+	struct stage st;
+
+	(void)arg;
+	begin(&st);
+	fake_push(st.client, STR("a NOOP\r\nb NOOP\r\n"));
+	fake_break(st.backend, ERR_CLOSED, "reset");
+	fake_run(st.loop);
+	stage_sees_c(&st, "* BYE [UNAVAILABLE] Connection to the backend lost."
+	                  "\r\n");
+	assert_true(fake_is_closed(st.client));
+	stage_done(&st);
+}
+
 static void backend_lost_inside_a_literal(void **arg)
 {
 	struct stage st;
@@ -455,6 +471,7 @@ int main(void)
 		cmocka_unit_test(malformed_lines_stay_here),
 		cmocka_unit_test(odd_commands_pass_as_they_are),
 		cmocka_unit_test(backend_lost_at_a_boundary),
+		cmocka_unit_test(backend_lost_while_the_client_speaks),
 		cmocka_unit_test(backend_lost_inside_a_literal),
 		cmocka_unit_test(one_bye_is_enough),
 		cmocka_unit_test(half_closed_client_gets_its_replies),

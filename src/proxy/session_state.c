@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * session_state - names and allowed moves. Closing is allowed from everywhere
- * and left for nowhere.
+ * session_state - allowed moves, and names of states. Closing is allowed from
+ * everywhere and left for nowhere.
  */
 #include "proxy/session_state.h"
 
@@ -30,33 +30,29 @@ static_assert(sizeof(states) / sizeof(states[0]) == SESSION_STATES,
               "one row per state");
 
 struct input_row {
-	const char *name;
 	unsigned moves;
 	bool is_read;
 	bool is_plain;
 };
 
 static const struct input_row inputs[] = {
-	[INPUT_COMMAND] = { "command",
-	                    TO(INPUT_COLLECT) | TO(INPUT_SWALLOW) |
+	[INPUT_COMMAND] = { TO(INPUT_COLLECT) | TO(INPUT_SWALLOW) |
 	                            TO(INPUT_SASL) | TO(INPUT_HELD) |
 	                            TO(INPUT_LITERAL) | TO(INPUT_IDLE_WAIT) |
 	                            TO(INPUT_BUSY),
 	                    true, false },
-	[INPUT_COLLECT] = { "collect", TO(INPUT_COMMAND) | TO(INPUT_SWALLOW),
-	                    true, false },
-	[INPUT_SWALLOW] = { "swallow", TO(INPUT_COMMAND), true, false },
-	[INPUT_SASL] = { "sasl", TO(INPUT_COMMAND) | TO(INPUT_BUSY), true,
-	                 true },
-	[INPUT_IDLE] = { "idle", TO(INPUT_IDLE_DONE) | TO(INPUT_COMMAND), true,
-	                 true },
-	[INPUT_HELD] = { "held", TO(INPUT_COMMAND), false, false },
-	[INPUT_LITERAL] = { "literal", TO(INPUT_COMMAND) | TO(INPUT_SWALLOW),
-	                    false, false },
-	[INPUT_IDLE_WAIT] = { "idle-wait", TO(INPUT_IDLE) | TO(INPUT_COMMAND),
-	                      false, false },
-	[INPUT_IDLE_DONE] = { "idle-done", TO(INPUT_COMMAND), false, false },
-	[INPUT_BUSY] = { "busy", TO(INPUT_COMMAND), false, false },
+	[INPUT_COLLECT] = { TO(INPUT_COMMAND) | TO(INPUT_SWALLOW), true,
+	                    false },
+	[INPUT_SWALLOW] = { TO(INPUT_COMMAND), true, false },
+	[INPUT_SASL] = { TO(INPUT_COMMAND) | TO(INPUT_BUSY), true, true },
+	[INPUT_IDLE] = { TO(INPUT_IDLE_DONE) | TO(INPUT_COMMAND), true, true },
+	[INPUT_HELD] = { TO(INPUT_COMMAND), false, false },
+	[INPUT_LITERAL] = { TO(INPUT_COMMAND) | TO(INPUT_SWALLOW), false,
+	                    false },
+	[INPUT_IDLE_WAIT] = { TO(INPUT_IDLE) | TO(INPUT_COMMAND), false,
+	                      false },
+	[INPUT_IDLE_DONE] = { TO(INPUT_COMMAND), false, false },
+	[INPUT_BUSY] = { TO(INPUT_COMMAND), false, false },
 };
 
 static_assert(sizeof(inputs) / sizeof(inputs[0]) == INPUTS,
@@ -77,11 +73,6 @@ const char *session_state_name(enum session_state state)
 bool session_input_allowed(enum session_input from, enum session_input to)
 {
 	return (inputs[from].moves & TO(to)) != 0;
-}
-
-const char *session_input_name(enum session_input input)
-{
-	return inputs[input].name;
 }
 
 bool session_input_is_read(enum session_input input)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * session_state - where a session stands, and what its client's next frame is:
- * two small machines, each an enum with a table of names and allowed moves.
+ * two small machines, each an enum with a table of allowed moves.
  */
 #ifndef PROXY_SESSION_STATE_H
 #define PROXY_SESSION_STATE_H
@@ -45,9 +45,6 @@ const char *session_state_name(enum session_state state);
 
 /* session_input_allowed: |from| may become |to|. */
 bool session_input_allowed(enum session_input from, enum session_input to);
-
-/* session_input_name is for a log line. */
-const char *session_input_name(enum session_input input);
 
 /* session_input_is_read: the client's bytes are wanted. */
 bool session_input_is_read(enum session_input input);

@@ -35,7 +35,7 @@ static bool is_end(const struct imap_frame *frame)
 	       frame->literal.form == IMAP_LITERAL_NONE;
 }
 
-/* ends_first: |frame| is a whole response. */
+/* is_whole: |frame| is a whole response. */
 static bool is_whole(const struct imap_frame *frame)
 {
 	return frame->first && is_end(frame);

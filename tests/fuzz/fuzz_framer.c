@@ -76,6 +76,18 @@ static void collapse(struct str text, struct buf *out)
 	}
 }
 
+/* has_long_tag: a line is long before it shows what it is. */
+static bool has_long_tag(struct str in)
+{
+	while (in.len > 0) {
+		struct str line = str_take(&in, imap_line_first(in).len);
+
+		if (line.len > 100 && str_find(line, ' ') > 100)
+			return true;
+	}
+	return false;
+}
+
 /* check_hold: parts of a line mean what the whole means. */
 static void check_hold(const struct frames *whole, const struct setup *setup,
                        struct str in)
@@ -86,7 +98,7 @@ static void check_hold(const struct frames *whole, const struct setup *setup,
 	struct buf b;
 
 	/* Of a line without end nothing is said, until it is long. */
-	if (!str_ends(in, STR("\n")))
+	if (!str_ends(in, STR("\n")) || has_long_tag(in))
 		return;
 	other.held = setup->held == 0 ? IMAP_LINE_HELD : 0;
 	feed(&parts, &other, in, CUTS_NONE);

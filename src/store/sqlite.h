@@ -15,8 +15,8 @@
 /* store_sqlite_open returns at once; the file is opened on the thread. */
 struct store *store_sqlite_open(struct loop *loop, const char *path);
 
-/* store_sqlite_check opens or creates |path|, looks for damage and writes to it:
- * for -t and check. Results: 0; ERR_IO, ERR_PERMISSION, ERR_INVALID with a
+/* store_sqlite_check opens or creates |path|, looks for damage and writes to
+ * it: for -t and check. Results: 0; ERR_IO, ERR_PERMISSION, ERR_INVALID with a
  * sentence. */
 int store_sqlite_check(const char *path, struct err_detail *detail)
 	__attribute__((warn_unused_result));

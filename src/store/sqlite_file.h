@@ -54,9 +54,9 @@ int sqlite_file_open(struct sqlite_file *f, struct err_detail *why)
 
 /*
  * sqlite_file_check looks whether it could be opened, looks for damage and
- * writes to it, without bringing it to our version: an older imapbell may be using it. A file that
- * was not there is not there afterwards. Results as sqlite_file_open, but
- * ERR_INVALID for a newer one.
+ * writes to it, without bringing it to our version: an older imapbell may be
+ * using it. A file that was not there is not there afterwards. Results as
+ * sqlite_file_open, but ERR_INVALID for a newer one.
  */
 int sqlite_file_check(struct sqlite_file *f, struct err_detail *why)
 	__attribute__((warn_unused_result));

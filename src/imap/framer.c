@@ -116,14 +116,15 @@ static void follow_code(struct imap_framer *f, struct str text)
 		f->flags &= (uint8_t)~FLAG_CODE;
 }
 
-/* learn_class classes a server's first line by its front, once. */
+/* learn_class classes a server's first line by |head|, which may be more of it
+ * than the last time: what was open then may be closed in it. */
 static void learn_class(struct imap_framer *f, struct str head)
 {
 	struct str text;
 
-	if (f->side != IMAP_SERVER || f->state != STATE_START ||
-	    f->cls != IMAP_CLASS_NONE)
+	if (f->side != IMAP_SERVER || f->state != STATE_START)
 		return;
+	f->flags = 0;
 	f->cls = (uint8_t)imap_line_class(head, &text);
 	if (f->cls == IMAP_CLASS_CONTINUATION || f->cls == IMAP_CLASS_STATUS ||
 	    f->cls == IMAP_CLASS_TAGGED || imap_line_is_capability(head))

@@ -97,6 +97,8 @@ static const struct vector responses[] = {
 	  "D[[* CAPABILITYX @$]]" },
 	{ "no tag is as long as that", "@ OK done\r\n", 200, 0,
 	  "O[[@ OK done$]]" },
+	{ "a code that is closed only then", "* OK [X @] {3}\r\n* 1 EXISTS\r\n",
+	  200, 0, "S[* OK [X @] {3}$] D[* 1 EXISTS$]" },
 	{ "a literal in an open code",
 	  "* NO [BADCHARSET (@ {1}\r\nX#)] no {3}\r\n* 1 EXISTS\r\n", 200, 200,
 	  "S[* NO [BADCHARSET (@ {1}$]{1} 'X' ((#)] no {3}$)) "
@@ -107,6 +109,9 @@ static const struct vector responses[] = {
 static const struct vector huge[] = {
 	{ "a status that is too long to edit", "* OK [CAPABILITY @] #\r\n",
 	  40000, 30000, "S[[* OK [CAPABILITY @] #$]]" },
+	{ "a code that is closed before it is too long",
+	  "* OK [X @] # {3}\r\n* 1 EXISTS\r\n", 20000, 50000,
+	  "S[[* OK [X @] # {3}$]] D[* 1 EXISTS$]" },
 	{ "a literal in its open code", "* NO [BADCHARSET (@ {1}\r\nX)] no\r\n",
 	  70000, 0, "S[[* NO [BADCHARSET (@ {1}$]]{1} 'X' ()] no$)" },
 	{ "none when its code was closed",

@@ -368,7 +368,7 @@ static int make_link(struct apns *a, struct resolver *resolver,
 		.port = a->endpoint.port,
 		.in_flight_max = opts->in_flight_max,
 	};
-	struct tls_ctx *tls;
+	struct tls_ctx *tls = NULL;
 	int rc = make_tls(a, credential, &tls, detail);
 
 	if (rc == 0)
@@ -413,7 +413,7 @@ int apns_new(struct loop *loop, struct resolver *resolver,
 int apns_renew(struct apns *a, const struct credential *credential,
                struct str topic, struct err_detail *detail)
 {
-	struct tls_ctx *tls;
+	struct tls_ctx *tls = NULL;
 	int rc = ERR_OK;
 
 	if (a->link != NULL)

@@ -21,28 +21,10 @@ static struct pace_device *find(const struct pace *p, struct str token)
 	return d;
 }
 
-/* forget drops those whose time is over at |now_ms|. */
-static void forget(struct pace *p, uint64_t now_ms)
+void pace_slow(struct pace *p, struct str token, uint64_t until_ms)
 {
-	struct pace_device *d;
-	struct pace_device *next;
+	struct pace_device *d = find(p, token);
 
-	HASH_ITER(hh, p->devices, d, next) {
-		if (d->until_ms > now_ms)
-			continue;
-		HASH_DEL(p->devices, d);
-		str_free(&d->token);
-		free(d);
-	}
-}
-
-void pace_slow(struct pace *p, struct str token, uint64_t until_ms,
-               uint64_t now_ms)
-{
-	struct pace_device *d;
-
-	forget(p, now_ms);
-	d = find(p, token);
 	if (d == NULL) {
 		d = xcalloc(1, sizeof(*d));
 		d->token = str_dup(token);
@@ -52,14 +34,33 @@ void pace_slow(struct pace *p, struct str token, uint64_t until_ms,
 		d->until_ms = until_ms;
 }
 
-uint64_t pace_until(const struct pace *p, struct str token, uint64_t now_ms)
+static void free_device(struct pace_device *d)
 {
-	const struct pace_device *d = find(p, token);
+	str_free(&d->token);
+	free(d);
+}
 
-	return d != NULL && d->until_ms > now_ms ? d->until_ms : 0;
+uint64_t pace_until(struct pace *p, struct str token, uint64_t now_ms)
+{
+	struct pace_device *d = find(p, token);
+
+	if (d == NULL)
+		return 0;
+	if (d->until_ms > now_ms)
+		return d->until_ms;
+	HASH_DEL(p->devices, d);
+	free_device(d);
+	return 0;
 }
 
 void pace_done(struct pace *p)
 {
-	forget(p, UINT64_MAX);
+	struct pace_device *d = p->devices;
+	struct pace_device *next;
+
+	HASH_CLEAR(hh, p->devices);
+	for (; d != NULL; d = next) {
+		next = d->hh.next;
+		free_device(d);
+	}
 }

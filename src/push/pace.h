@@ -19,10 +19,10 @@ struct pace {
 void pace_done(struct pace *p);
 
 /* pace_slow: nothing is to go to |token| before |until_ms|. */
-void pace_slow(struct pace *p, struct str token, uint64_t until_ms,
-               uint64_t now_ms);
+void pace_slow(struct pace *p, struct str token, uint64_t until_ms);
 
-/* pace_until is when something may go to |token|; 0: now. */
-uint64_t pace_until(const struct pace *p, struct str token, uint64_t now_ms);
+/* pace_until is when something may go to |token|; 0: now, and what was known of
+ * it is forgotten. */
+uint64_t pace_until(struct pace *p, struct str token, uint64_t now_ms);
 
 #endif

@@ -343,8 +343,8 @@ static bool judge(struct queue *q, struct entry *e,
 	case PUSH_LATER:
 		postpone(q, e, result->delay_ms);
 		if (result->scope == PUSH_SCOPE_DEVICE)
-			pace_slow(&q->pace, reg->device_token, e->not_before_ms,
-			          loop_now_ms(q->loop));
+			pace_slow(&q->pace, reg->device_token,
+			          e->not_before_ms);
 		return true;
 	case PUSH_UNREGISTER:
 		/* Seen later, it is not gone: the answer is about before. */

@@ -143,7 +143,7 @@ static void take(struct offer *o, const struct sender *s)
 static void begin(struct offer *o)
 {
 	struct err_detail why;
-	struct sender s;
+	struct sender s = { 0 };
 
 	if (load(o->conf, loop_wall_ms(o->loop), &s, &why) != ERR_OK) {
 		log_error(&o->log, "push is off: %s", why.text);
@@ -195,7 +195,7 @@ void offer_free(struct offer **offer)
 int offer_check(const struct conf *c, struct err_detail *detail)
 {
 	struct offer o = { .loop = loop_new(), .conf = c };
-	struct sender s;
+	struct sender s = { 0 };
 	int rc = ERR_OK;
 
 	/* Nothing is dialled before it is needed, so none is resolved. */
@@ -255,7 +255,7 @@ int offer_reload(struct offer *o)
 {
 	const struct conf *c = o->conf;
 	struct err_detail why;
-	struct sender s;
+	struct sender s = { 0 };
 	char day[16];
 	int rc;
 

@@ -196,36 +196,36 @@ static void gone_without_usable_timestamp_means_since_sent(void **state)
 static void unknown_answer_goes_by_its_status(void **state)
 {
 	static const struct {
-		int status;
 		const char *body;
 		const char *reason;
+		int status;
 		enum push_verdict verdict;
 	} cases[] = {
-		{ 410, "", "other", PUSH_DROP },
-		{ 410, "<html>", "other", PUSH_DROP },
-		{ 410, "{\"reason\":\"Gone\",\"timestamp\":1}", "other",
+		{ "", "other", 410, PUSH_DROP },
+		{ "<html>", "other", 410, PUSH_DROP },
+		{ "{\"reason\":\"Gone\",\"timestamp\":1}", "other", 410,
 		  PUSH_DROP },
-		{ 410, "{\"reason\":\"BadTopic\"}", "BadTopic", PUSH_DROP },
-		{ 410, "[{\"reason\":\"Unregistered\"}]", "other", PUSH_DROP },
-		{ 410, "{\"reason\":\"Unregistered\",\"reason\":\"x\"}",
-		  "other", PUSH_DROP },
-		{ 410, "{\"reason\":\"Unregistered\"} x", "other", PUSH_DROP },
-		{ 410, "{\"reason\":\"unregistered\"}", "other", PUSH_DROP },
-		{ 410, "{\"reason\":\"\"}", "other", PUSH_DROP },
-		{ 410, "{\"reason\":7}", "other", PUSH_DROP },
-		{ 410, "{\"reason\":\"Unregistered\\u0000\"}", "other",
+		{ "{\"reason\":\"BadTopic\"}", "BadTopic", 410, PUSH_DROP },
+		{ "[{\"reason\":\"Unregistered\"}]", "other", 410, PUSH_DROP },
+		{ "{\"reason\":\"Unregistered\",\"reason\":\"x\"}", "other",
+		  410, PUSH_DROP },
+		{ "{\"reason\":\"Unregistered\"} x", "other", 410, PUSH_DROP },
+		{ "{\"reason\":\"unregistered\"}", "other", 410, PUSH_DROP },
+		{ "{\"reason\":\"\"}", "other", 410, PUSH_DROP },
+		{ "{\"reason\":7}", "other", 410, PUSH_DROP },
+		{ "{\"reason\":\"Unregistered\\u0000\"}", "other", 410,
 		  PUSH_DROP },
-		{ 404, "{\"reason\":\"Unregistered\"}", "Unregistered",
+		{ "{\"reason\":\"Unregistered\"}", "Unregistered", 404,
 		  PUSH_DROP },
-		{ 400, "{\"reason\":\"BadPayload\"}", "other", PUSH_DROP },
-		{ 499, "", "other", PUSH_DROP },
-		{ 500, "", "other", PUSH_LATER },
-		{ 502, "Bad Gateway", "other", PUSH_LATER },
-		{ 503, "{\"reason\":\"BadCertificate\"}", "BadCertificate",
+		{ "{\"reason\":\"BadPayload\"}", "other", 400, PUSH_DROP },
+		{ "", "other", 499, PUSH_DROP },
+		{ "", "other", 500, PUSH_LATER },
+		{ "Bad Gateway", "other", 502, PUSH_LATER },
+		{ "{\"reason\":\"BadCertificate\"}", "BadCertificate", 503,
 		  PUSH_LATER },
-		{ 301, "", "other", PUSH_LATER },
-		{ 204, "", "other", PUSH_LATER },
-		{ 599, "{\"reason\":\"New\"}", "other", PUSH_LATER },
+		{ "", "other", 301, PUSH_LATER },
+		{ "", "other", 204, PUSH_LATER },
+		{ "{\"reason\":\"New\"}", "other", 599, PUSH_LATER },
 	};
 
 	(void)state;

@@ -27,7 +27,13 @@ enum {
 	DOUBTS = 3,           /* suspects without anyone accepted: said */
 };
 
-#define DELAY_MAX_MS ((int64_t)24 * 3600 * 1000) /* of a row that is read */
+/*
+ * How long a row that is read may still wait: for a window, and once it was
+ * answered for as long as it was told. The time of day may be days behind by
+ * now, on a machine that starts without a clock.
+ */
+#define WINDOW_MAX_MS ((int64_t)60 * 1000)
+#define DELAY_MAX_MS ((int64_t)24 * 3600 * 1000)
 
 struct queue {
 	struct log_ctx log;
@@ -488,14 +494,15 @@ static struct store_pending *collect(const struct queue *q)
 /* adopt makes an entry for a row that was read, or hastens the one there is. */
 static void adopt(struct queue *q, const struct store_pending *row)
 {
+	int64_t max = row->attempts > 0 ? DELAY_MAX_MS : WINDOW_MAX_MS;
 	int64_t delay = row->due_ms - loop_wall_ms(q->loop);
 	struct entry *e = schedule_find(&q->schedule, row->registration_id);
 	uint64_t due;
 
 	if (delay < 0)
 		delay = 0;
-	if (delay > DELAY_MAX_MS)
-		delay = DELAY_MAX_MS;
+	if (delay > max)
+		delay = max;
 	due = loop_now_ms(q->loop) + (uint64_t)delay;
 	if (e == NULL) {
 		e = schedule_add(&q->schedule, row->registration_id);

@@ -68,6 +68,14 @@ def dovecot(folder, tls):
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def dovecot_named(folder, tls):
+    """One where each user has a password that can be changed."""
+    server = Dovecot(folder / "dovecot-named", tls, named=True)
+    yield server
+    server.stop()
+
+
 def _needs_root():
     if os.getuid() != 0:
         pytest.skip("needs root for users of its own")

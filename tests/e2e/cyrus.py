@@ -17,6 +17,7 @@ configdirectory: {folder}/conf
 defaultpartition: default
 partition-default: {folder}/spool
 admins: cyrus
+proxyservers: master
 allowplaintext: yes
 sasl_pwcheck_method: auxprop
 sasl_auxprop_plugin: sasldb
@@ -64,6 +65,7 @@ class Cyrus:
 
     name = "cyrus"
     prefix = ""
+    master = ("master", "Qualm-69-master-Jinx")
 
     def __init__(self, folder, unpacked, topic=None):
         self.folder = folder = Path(folder)
@@ -81,7 +83,7 @@ class Cyrus:
         (folder / "imapd.conf").write_text(
             (IMAPD + (APS if topic else "")).format(**names))
         (folder / "cyrus.conf").write_text(MASTER.format(**names))
-        self.user()  # makes the database
+        self.set_password(*self.master)  # makes the database
         subprocess.run(["chown", "-R", "cyrus:mail", folder], check=True)
         self.process = Process(
             [SYSTEM + "/master", "-C", folder / "imapd.conf", "-M",
@@ -92,10 +94,14 @@ class Cyrus:
     def user(self):
         """A user whom nobody else has."""
         name = next(self.users)
-        subprocess.run(["saslpasswd2", "-p", "-c", "-u", "localhost", "-f",
-                        self.folder / "sasldb2", name], input=b"pass",
-                       check=True)
+        self.set_password(name, "pass")
         return name
+
+    def set_password(self, user, password):
+        """Another one from now on; sessions that there are stay."""
+        subprocess.run(["saslpasswd2", "-p", "-c", "-u", "localhost", "-f",
+                        self.folder / "sasldb2", user],
+                       input=password.encode(), check=True)
 
     def deliver(self, user, data):
         return lmtp.deliver(self.lmtp_port, user, data)

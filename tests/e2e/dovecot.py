@@ -7,7 +7,7 @@ import pwd
 from pathlib import Path
 
 import lmtp
-from process import Process, free_port
+from process import Process, free_port, next_second
 
 CONF = """
 base_dir = {folder}/run
@@ -20,6 +20,7 @@ ssl_cert = <{cert}
 ssl_key = <{key}
 disable_plaintext_auth = no
 auth_mechanisms = plain login
+auth_master_user_separator = *
 mail_location = maildir:~/Maildir
 first_valid_uid = 1
 mail_plugins = zlib
@@ -27,13 +28,12 @@ namespace inbox {{
   inbox = yes
 }}
 passdb {{
-  driver = static
-  args = password=pass
+  driver = passwd-file
+  master = yes
+  args = {folder}/masters
+  result_success = continue
 }}
-passdb {{
-  driver = static
-  args = password={secret}
-}}
+{passdb}
 userdb {{
   driver = static
   args = uid={user} gid={group} home={folder}/home/%u
@@ -65,6 +65,26 @@ protocol imap {{
 }}
 """
 
+# Whoever it is.
+ANYBODY = """
+passdb {{
+  driver = static
+  args = password=pass
+}}
+passdb {{
+  driver = static
+  args = password={secret}
+}}
+"""
+
+# Those who were given a password.
+NAMED = """
+passdb {{
+  driver = passwd-file
+  args = {folder}/passwords
+}}
+"""
+
 # Everything as the one who starts it, when that is not root.
 ROOTLESS = """
 default_internal_user = {user}
@@ -85,15 +105,20 @@ service stats {{
 class Dovecot:
     """
     |certs|: the paths server_cert and server_key. The password of each user is
-    pass, and also |secret|, which is found nowhere by chance.
+    pass, and also |secret|, which is found nowhere by chance; with |named| it
+    is what set_password says. |master| may log in as anybody; alone, only as
+    the password database has it.
     """
 
     name = "dovecot"
     prefix = ""
     secret = "Zebra-quartz:19-Vowels"
+    master = ("master", "Qualm-69-master-Jinx")
 
-    def __init__(self, folder, certs, extra=""):
+    def __init__(self, folder, certs, extra="", named=False):
         self.folder = Path(folder)
+        self.named = named
+        self.changes = 0
         (self.folder / "home").mkdir(parents=True)
         (self.folder / "home").chmod(0o777)
         self.port = free_port()
@@ -105,10 +130,14 @@ class Dovecot:
             group = grp.getgrgid(os.getgid()).gr_name
             extra += ROOTLESS.format(user=user, group=group)
         self.conf = self.folder / "dovecot.conf"
+        (self.folder / "masters").write_text("%s:{PLAIN}%s\n" % self.master)
+        (self.folder / "passwords").touch()
+        passdb = (NAMED if named else ANYBODY).format(folder=self.folder,
+                                                      secret=self.secret)
         self.conf.write_text(CONF.format(
             folder=self.folder, cert=certs.server_cert, key=certs.server_key,
-            user=user, group=group, secret=self.secret, port=self.port, tls_port=self.tls_port,
-            lmtp_port=self.lmtp_port) + extra)
+            user=user, group=group, passdb=passdb, port=self.port,
+            tls_port=self.tls_port, lmtp_port=self.lmtp_port) + extra)
         self.users = ("user%d" % n for n in itertools.count(1))
         self.process = Process(["/usr/sbin/dovecot", "-F", "-c", self.conf],
                                self.folder / "output")
@@ -116,7 +145,23 @@ class Dovecot:
 
     def user(self):
         """A user whom nobody else has."""
-        return next(self.users)
+        user = next(self.users)
+        if self.named:
+            self.set_password(user, "pass")
+        return user
+
+    def set_password(self, user, password):
+        """Another one from now on; sessions that there are stay."""
+        lines = (self.folder / "passwords").read_text().splitlines()
+        lines = [line for line in lines if not line.startswith(user + ":")]
+        draft = self.folder / "passwords.new"
+        draft.write_text("\n".join(lines + ["%s:{PLAIN}%s" % (user, password),
+                                            ""]))
+        # It looks at the file once a second, and for another time.
+        self.changes += 1
+        os.utime(draft, (self.changes, self.changes))
+        draft.rename(self.folder / "passwords")
+        next_second()
 
     def deliver(self, user, data):
         return lmtp.deliver(self.lmtp_port, user, data)

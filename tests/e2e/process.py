@@ -25,6 +25,12 @@ def wait_until(condition, what, seconds=10.0):
         time.sleep(0.005)
 
 
+def next_second():
+    """Waits for it: what was made before has another second as its time."""
+    now = int(time.time())
+    wait_until(lambda: int(time.time()) > now, "the next second")
+
+
 def free_port():
     """
     A port of 127.0.0.1 that nobody has, below the range from which the

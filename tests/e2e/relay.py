@@ -116,8 +116,13 @@ class Relay:
         for hold in self.holds:
             hold.release()
         self.refuse()
+        self.cut()
+
+    def cut(self):
+        """All connections that there are end."""
         for sock in self.sockets:
             end(sock)
+        self.sockets.clear()
 
     def refuse(self):
         """Nobody listens from here on; what is connected stays."""

@@ -29,6 +29,7 @@ struct run;
 struct asked {
 	struct run *run;
 	int answers;
+	enum h2_outcome outcome;
 };
 
 struct run {
@@ -45,6 +46,7 @@ struct run {
 	bool entered;   /* h2 is called: it may not call back */
 	bool free_next; /* the owner frees in the next call */
 	bool freed;
+	bool refuses; /* we may have said GOAWAY or REFUSED_STREAM */
 };
 
 /* freed frees it as an owner may, in any call. */
@@ -133,6 +135,7 @@ static void on_response(void *arg, const struct h2_response *response)
 	struct run *r = asked->run;
 
 	asked->answers++;
+	asked->outcome = response->outcome;
 	assert(asked->answers == 1);
 	r->answered++;
 	check_response(response);
@@ -175,6 +178,7 @@ static void push_frame(struct run *r, struct str in)
 	};
 	struct buf frame;
 
+	r->refuses |= number(type) == 3 || number(type) == 7;
 	buf_init(&frame, sizeof(head) + in.len);
 	must(buf_append(&frame, head, sizeof(head)));
 	must(buf_add(&frame, in));
@@ -213,29 +217,35 @@ static void ask(struct run *r, struct str size)
 	r->asked_count += rc == ERR_OK;
 }
 
-/* check_written: no HEADERS before the peer's SETTINGS. */
-static void check_written(const struct run *r)
+enum { FRAME_HEADERS = 1 };
+
+/* was_asked: HEADERS of |stream|, or of any if it is 0, were written. */
+static bool was_asked(const struct run *r, size_t stream)
 {
 	struct str out = fake_written(r->peer);
 
-	if (r->readies > 0 || out.len == 0)
-		return;
-	assert(str_starts(out, STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")));
+	assert(out.len == 0 ||
+	       str_starts(out, STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")));
 	(void)str_take(&out, 24);
 	while (out.len >= 9) {
 		const unsigned char *head = (const unsigned char *)out.data;
 		size_t len =
 			(size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
 
-		assert(head[3] != 1);
+		/* There are not as many as would need a second octet. */
+		if (head[3] == FRAME_HEADERS &&
+		    (stream == 0 || head[8] == stream))
+			return true;
 		(void)str_take(&out, 9 + len);
 	}
+	return false;
 }
 
 /* check: after each turn. */
 static void check(const struct run *r)
 {
-	check_written(r);
+	if (r->readies == 0)
+		assert(!was_asked(r, 0));
 	if (r->h2 == NULL)
 		return;
 	assert(h2_in_flight(r->h2) == r->asked_count - r->answered);
@@ -268,6 +278,7 @@ static void do_step(struct run *r, const struct step *step)
 		push_frame(r, step->octets);
 		break;
 	case 'r':
+		r->refuses = true;
 		push(r, step->octets);
 		break;
 	case 't':
@@ -303,8 +314,13 @@ static void finish(struct run *r)
 	if (r->h2 != NULL)
 		owner_frees(r);
 	fake_run(r->loop);
-	for (size_t i = 0; i < r->asked_count; i++)
+	fake_unstall(r->peer);
+	fake_run(r->loop);
+	for (size_t i = 0; i < r->asked_count; i++) {
 		assert(r->asked[i].answers == 1);
+		assert(r->refuses || r->asked[i].outcome != H2_NOT_PROCESSED ||
+		       !was_asked(r, 2 * i + 1));
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -319,6 +335,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r.h2 = h2_new(r.loop, stream, IN_FLIGHT_MAX, SETTINGS_MS, &handler, &r);
 	r.entered = false;
 	fake_run(r.loop);
+	r.refuses = script.len > 0 && script.data[0] != '|';
 	push(&r, script_head(&script));
 	while (script_next(&script, &step))
 		do_step(&r, &step);

@@ -211,6 +211,10 @@ void offload_leave(struct offload **o, loop_fn *drop)
 	if (off == NULL)
 		return;
 	assert(!off->reaping); /* not from inside a |done| */
+	if (off->unfinished == 0) { /* an idle thread ends at once */
+		offload_free(o);
+		return;
+	}
 	pthread_mutex_lock(&off->lock);
 	STAILQ_CONCAT(&open, &off->finished);
 	STAILQ_CONCAT(&open, &off->todo);

@@ -4,7 +4,6 @@
 #include "role/check.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -87,8 +86,6 @@ bool check_run(const struct conf *c, FILE *out)
 	quiet(c);
 	limits_no_core();
 	(void)signal(SIGPIPE, SIG_IGN);
-	/* glibc's: or dead name servers would outlast us. */
-	(void)setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);
 	k.report = report_new(out, c->json);
 	k.loop = loop_new();
 	k.resolver = resolver_new(k.loop);

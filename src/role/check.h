@@ -10,8 +10,7 @@
 #include "conf/conf.h"
 
 /* check_run writes one fact after the other to |out|, as |c| wants them, and
- * comes to an end within 20 s, unless the system's resolver takes longer to
- * give up. Returns whether nothing failed. */
+ * comes to an end within 20 s. Returns whether nothing failed. */
 bool check_run(const struct conf *c, FILE *out);
 
 #endif

@@ -18,6 +18,10 @@ from phone import Phone
 from process import SLOW, free_port
 from relay import Relay
 
+# The command ends within 20 seconds of the clock, however slow the machine.
+pytestmark = pytest.mark.skipif(
+    "IMAPBELL_TEST_VALGRIND" in os.environ, reason="valgrind is too slow")
+
 SUBJECTS = ["configuration", "listener certificate", "backend",
             "capabilities", "watching", "credential", "APNs", "store",
             "seal key"]
@@ -105,8 +109,9 @@ def test_nothing_is_left_behind(check, tmp_path):
 def test_json_says_the_same(check):
     lines, facts = check(), check("--json")
     assert facts.status == lines.status == 0
-    port = r"127\.0\.0\.1:\d+"
-    assert re.sub(port, "", str(facts)) == re.sub(port, "", str(lines))
+    changing = r"\d+ MiB"
+    assert re.sub(changing, "", str(facts)) == re.sub(changing, "",
+                                                      str(lines))
 
 
 def closed(_):

@@ -211,7 +211,8 @@ void offload_leave(struct offload **o, loop_fn *drop)
 	if (off == NULL)
 		return;
 	assert(!off->reaping); /* not from inside a |done| */
-	if (off->unfinished == 0) { /* an idle thread ends at once */
+	/* An idle thread ends at once. */
+	if (off->unfinished == 0) {
 		offload_free(o);
 		return;
 	}

@@ -29,6 +29,7 @@ enum phase { PHASE_NONE, PHASE_LIVES, PHASE_KILLED, PHASE_ENDED };
 
 static struct {
 	enum phase phase;
+	bool wants_start;
 	const char *folder;
 	struct scriptstore store;
 	char *args[ARGS_MAX];
@@ -188,9 +189,19 @@ bool house_has_ended(void)
 	return house.phase == PHASE_ENDED;
 }
 
-void house_kill(void)
+void house_restart(void)
 {
-	house.phase = PHASE_KILLED;
+	if (house.phase == PHASE_LIVES)
+		house.phase = PHASE_KILLED;
+	house.wants_start = true;
+}
+
+bool house_wants_start(void)
+{
+	bool wanted = house.wants_start;
+
+	house.wants_start = false;
+	return wanted;
 }
 
 void house_settle(void)

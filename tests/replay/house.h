@@ -37,9 +37,11 @@ bool house_lives(void);
 /* house_has_ended: it came to its end by itself. */
 bool house_has_ended(void);
 
-/* house_kill ends the process as SIGKILL does, once |fn| of house_run returns.
- * What it has not committed yet is lost. */
-void house_kill(void);
+/* house_restart ends the process as SIGKILL does, once |fn| of house_run
+ * returns: what it has not committed yet is lost. Another one is wanted then,
+ * which house_wants_start tells once. */
+void house_restart(void);
+bool house_wants_start(void);
 
 /* house_settle lets all happen that happens without time. */
 void house_settle(void);

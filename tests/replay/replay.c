@@ -64,7 +64,7 @@ static void play_script(const char *path, const char *folder, const char *log)
 		} else {
 			steps_run(step);
 		}
-		while (steps_wants_start())
+		while (house_wants_start())
 			house_run(play_inside);
 	}
 	if (house_has_ended())

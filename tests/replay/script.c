@@ -11,15 +11,16 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "replay/pattern.h"
 #include "replay/transcript.h"
+#include "replay/words.h"
 
 enum {
 	FILE_MAX = 1024 * 1024,
 	STEP_MAX = 64 * 1024,
 	PATH_LEN_MAX = 4096,
 	DEPTH_MAX = 4,
-	ARGS_MAX = 9,
-	BINDS_MAX = 64
+	ARGS_MAX = 9
 };
 
 /* A device's token, from its one letter. */
@@ -35,18 +36,10 @@ struct frame {
 	size_t arg_count;
 };
 
-/* A word that a pattern kept. */
-struct bind {
-	struct str name;
-	struct str value;
-};
-
 static struct {
 	struct frame frames[DEPTH_MAX];
 	size_t depth;
 	struct buf step;
-	struct bind binds[BINDS_MAX];
-	size_t bind_count;
 	struct str folder; /* of |frames|[0].path */
 	struct buf place;
 } script;
@@ -124,11 +117,7 @@ void script_close(void)
 {
 	while (script.depth > 0)
 		pop_frame();
-	for (size_t i = 0; i < script.bind_count; i++) {
-		str_free(&script.binds[i].name);
-		str_free(&script.binds[i].value);
-	}
-	script.bind_count = 0;
+	patterns_free();
 	buf_reset(&script.step);
 	buf_reset(&script.place);
 	str_free(&script.folder);
@@ -148,22 +137,6 @@ const char *script_place(void)
 }
 
 /* Steps. */
-
-static struct str next_word(struct str *in)
-{
-	size_t space;
-
-	while (str_byte(in, ' '))
-		;
-	space = str_find(*in, ' ');
-	return str_take(in, space == SIZE_MAX ? in->len : space);
-}
-
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9');
-}
 
 static void add_char(char c)
 {
@@ -224,12 +197,12 @@ static void play(struct str step)
 	struct buf name;
 	size_t count = 0;
 
-	(void)next_word(&step);
+	(void)word_take(&step);
 	buf_init(&name, PATH_LEN_MAX);
-	must(buf_add(&name, next_word(&step)));
+	must(buf_add(&name, word_take(&step)));
 	must(buf_adds(&name, ".part"));
 	while (step.len > 0 && count < ARGS_MAX)
-		args[count++] = str_dup(next_word(&step));
+		args[count++] = str_dup(word_take(&step));
 	if (step.len > 0)
 		script_fail("a part has at most %d arguments", ARGS_MAX);
 	push_frame(script.folder, buf_str(&name));
@@ -278,114 +251,4 @@ bool script_next(struct str *step_r)
 		return true;
 	}
 	return false;
-}
-
-/* Patterns. */
-
-static struct bind *find_bind(struct str name)
-{
-	for (size_t i = 0; i < script.bind_count; i++)
-		if (str_eq(script.binds[i].name, name))
-			return &script.binds[i];
-	return NULL;
-}
-
-static void keep(struct str name, struct str value)
-{
-	struct bind *b = find_bind(name);
-
-	if (b == NULL) {
-		if (script.bind_count == BINDS_MAX)
-			script_fail("too many names");
-		b = &script.binds[script.bind_count++];
-		b->name = str_dup(name);
-	} else {
-		str_free(&b->value);
-	}
-	b->value = str_dup(value);
-}
-
-/* take_name takes "<name>" from the front of |in|. */
-static bool take_name(struct str *in, struct str *name_r)
-{
-	size_t end = str_find(*in, '>');
-
-	if (in->len < 3 || in->data[0] != '<' || end == SIZE_MAX || end < 2)
-		return false;
-	for (size_t i = 1; i < end; i++)
-		if (!is_alnum(in->data[i]) && in->data[i] != '-')
-			return false;
-	*name_r = str_sub(*in, 1, end - 1);
-	(void)str_take(in, end + 1);
-	return true;
-}
-
-static size_t word_len(struct str text)
-{
-	size_t n = 0;
-
-	while (n < text.len && (is_alnum(text.data[n]) || text.data[n] == '+' ||
-	                        text.data[n] == '/' || text.data[n] == '='))
-		n++;
-	return n;
-}
-
-/* match: |whole| says that nothing may be left of |text|. */
-static bool match(struct str pattern, struct str text, bool whole)
-{
-	struct str name;
-
-	while (pattern.len > 0) {
-		if (str_starts(pattern, STR("..."))) {
-			(void)str_take(&pattern, 3);
-			for (; text.len > 0; (void)str_take(&text, 1))
-				if (match(pattern, text, whole))
-					return true;
-			continue;
-		}
-		if (take_name(&pattern, &name)) {
-			struct str word = str_take(&text, word_len(text));
-
-			if (word.len == 0 || !match(pattern, text, whole))
-				return false;
-			keep(name, word);
-			return true;
-		}
-		if (!str_byte(&text, pattern.data[0]))
-			return false;
-		(void)str_take(&pattern, 1);
-	}
-	return !whole || text.len == 0;
-}
-
-bool script_matches(struct str pattern, struct str text)
-{
-	return match(pattern, text, true);
-}
-
-bool script_matches_part(struct str pattern, struct str text)
-{
-	do {
-		if (match(pattern, text, false))
-			return true;
-	} while (str_take(&text, 1).len > 0);
-	return false;
-}
-
-void script_fill(struct str text, struct buf *out)
-{
-	while (text.len > 0) {
-		struct str rest = text;
-		struct str name;
-		const struct bind *b = NULL;
-
-		if (take_name(&rest, &name))
-			b = find_bind(name);
-		if (b != NULL) {
-			must(buf_add(out, b->value));
-			text = rest;
-		} else {
-			must(buf_add(out, str_take(&text, 1)));
-		}
-	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * script - the text of a script, step by step: comments left out, parts played
- * in their place, names of devices and captured words filled in. README.md has
+ * in their place, names of devices filled in. README.md has
  * the whole format.
  */
 #ifndef REPLAY_SCRIPT_H
@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
 #include "base/str.h"
 
 /* must: what cannot fail in a test. */
@@ -26,18 +25,6 @@ bool script_next(struct str *step_r);
 
 /* script_place is "file:line" of the step, with where its part was played. */
 const char *script_place(void);
-
-/*
- * script_matches: |pattern| is all of |text|; "..." in it is any run of bytes,
- * "<name>" one of letters, digits, and what else base64 has, which is kept.
- */
-bool script_matches(struct str pattern, struct str text);
-
-/* script_matches_part: it is some part of |text|. */
-bool script_matches_part(struct str pattern, struct str text);
-
-/* script_fill appends |text| with each "<name>" that was kept replaced. */
-void script_fill(struct str text, struct buf *out);
 
 /* script_fail says what is wrong with the step and ends the program. */
 void script_fail(const char *fmt, ...)

@@ -13,9 +13,6 @@ bool steps_needs_process(struct str step);
 /* steps_run does |step|, with all that happens without time. */
 void steps_run(struct str step);
 
-/* steps_wants_start: a restart was asked for; it is so only once. */
-bool steps_wants_start(void);
-
 /* steps_end checks that the script has told everything. */
 void steps_end(void);
 

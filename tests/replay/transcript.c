@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "replay/clock.h"
+#include "replay/pattern.h"
 #include "replay/script.h"
 
 enum { LINE_MAX = 64 * 1024 };
@@ -125,7 +126,7 @@ static size_t find(struct str pattern, size_t at)
 {
 	for (; at < line_count; at++)
 		if (is_log(&lines[at]) &&
-		    script_matches_part(
+		    pattern_matches_part(
 			    pattern, str_of(lines[at].text + lines[at].from)))
 			break;
 	return at;

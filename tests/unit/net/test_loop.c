@@ -398,13 +398,16 @@ static void offload_leave_waits_for_nothing(void **state)
 	offload_leave(&o, drop);
 	assert_null(o);
 	assert_int_equal(atomic_load(&left.drops), 2);
-	loop_free(&loop);
 	/* The one that was worked on is dropped when that is over. */
 	assert_ok(sem_post(&left.go_on));
 	for (int i = 0; i < 3; i++)
 		assert_ok(sem_wait(&left.dropped));
 	assert_int_equal(atomic_load(&left.drops), 3);
 	offload_leave(&o, drop); /* nothing to leave */
+	o = offload_new(loop, "test");
+	offload_leave(&o, drop); /* idle */
+	assert_null(o);
+	loop_free(&loop);
 }
 
 int main(void)

@@ -184,23 +184,51 @@ def test_secret_is_wrong(master, dovecot_named):
         wait_until(lambda: tries() == 2, "the second try")
 
 
-def test_password_file_is_missing(bell, dovecot, apple, tmp_path):
-    """-t says 78; a start goes on without watching, and mail flows."""
-    bell.allow(r"watch\.master_password_file")
-    absent = tmp_path / "absent"
-    proxy = bell(dovecot.port, "--watch-login", "master",
-                 "-o", "watch.master_user=master",
-                 "-o", "watch.master_password_file=%s" % absent)
-    proxy.wait_log(r" error push watch\.master_password_file: %s: No such "
-                   r"file.*nobody is watched" % absent)
-    user, phone = dovecot.user(), Phone()
-    client = proxy.session(user)
-    register(client, phone)
-    proxy.wait_log(r" warn watch\[\d+\] not watched user=%s: the password of "
-                   r"watch\.master_user is missing" % user)
-    client.ok("SELECT INBOX")
+def tested(proxy):
+    """What -t says to the same command line: (status, output)."""
     done = subprocess.run([*proxy.args, "-t"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True,
                           timeout=30 * SLOW)
-    assert done.returncode == 78, done.stdout
-    assert "watch.master_password_file: %s" % absent in done.stdout
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("content, says", [
+    (None, "No such file or directory"),
+    ("\nsecond line\n", "the first line is empty"),
+    ("nul\0inside\n", "the first line is no password")])
+def test_password_file_is_wrong(bell, dovecot, tmp_path, content, says):
+    """-t says 78; a start goes on without watching, and mail flows."""
+    bell.allow(r"watch\.master_password_file")
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_text(content)
+    proxy = bell(dovecot.port, "--watch-login", "master",
+                 "-o", "watch.master_user=master",
+                 "-o", "watch.master_password_file=%s" % secret)
+    proxy.wait_log(r" error push watch\.master_password_file: %s: %s.*nobody "
+                   r"is watched" % (secret, says))
+    user = dovecot.user()
+    client = proxy.session(user)
+    register(client, Phone())
+    proxy.wait_log(r" warn watch\[\d+\] not watched user=%s: the password of "
+                   r"watch\.master_user is missing" % user)
+    client.ok("SELECT INBOX")
+    status, output = tested(proxy)
+    assert status == 78, output
+    assert "watch.master_password_file: %s: %s" % (secret, says) in output
+
+
+def test_password_file_is_exposed(bell, dovecot, tmp_path):
+    """Others can read it: a warning, no more."""
+    secret = tmp_path / "secret"
+    secret.write_text(dovecot.master[1])
+    secret.chmod(0o644)
+    proxy = bell(dovecot.port, "--watch-login", "master",
+                 "-o", "watch.master_user=master",
+                 "-o", "watch.master_password_file=%s" % secret)
+    proxy.wait_log(r" warn push watch\.master_password_file %s: every user of "
+                   r"this machine can read it" % secret)
+    user = dovecot.user()
+    register(proxy.session(user), Phone())
+    proxy.wait_log(r"watching user=%s$" % user)
+    assert tested(proxy)[0] == 0

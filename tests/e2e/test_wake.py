@@ -112,5 +112,3 @@ def test_restart_wakes_nobody_who_is_watched(bell, dovecot, apple):
     ring(apple, sign)
     assert phone.pushes(apple.requests) == []
     assert "wake ring" not in proxy.log()
-
-

@@ -502,7 +502,9 @@ static void phone_that_has_just_come_is_not_rung_at_once(void **state)
 	struct fixture *f = *state;
 
 	start(f);
+	pass(f, 1000);
 	(void)testpush_phone(&f->t.p, "anna", "t-anna", "INBOX*");
+	fake_wall_jump(f->t.p.loop, 5); /* a turn takes its time */
 	pass(f, MINUTE_MS);
 	testpush_sees(&f->t.p, "");
 	wakes(f, 15 * MINUTE_MS);

@@ -184,7 +184,7 @@ def test_secret_is_wrong(master, dovecot_named):
         wait_until(lambda: tries() == 2, "the second try")
 
 
-def tested(proxy):
+def verdict_of(proxy):
     """What -t says to the same command line: (status, output)."""
     done = subprocess.run([*proxy.args, "-t"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True,
@@ -213,7 +213,7 @@ def test_password_file_is_wrong(bell, dovecot, tmp_path, content, says):
     proxy.wait_log(r" warn watch\[\d+\] not watched user=%s: the password of "
                    r"watch\.master_user is missing" % user)
     client.ok("SELECT INBOX")
-    status, output = tested(proxy)
+    status, output = verdict_of(proxy)
     assert status == 78, output
     assert "watch.master_password_file: %s: %s" % (secret, says) in output
 
@@ -231,4 +231,4 @@ def test_password_file_is_exposed(bell, dovecot, tmp_path):
     user = dovecot.user()
     register(proxy.session(user), Phone())
     proxy.wait_log(r"watching user=%s$" % user)
-    assert tested(proxy)[0] == 0
+    assert verdict_of(proxy)[0] == 0

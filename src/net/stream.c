@@ -473,10 +473,14 @@ static struct stream *stream_new(struct loop *loop, int fd, struct tls_ctx *tls,
                                  const char *name)
 {
 	struct stream *s = xcalloc(1, sizeof(*s));
+	struct address peer;
+	struct address local;
 
 	s->pool = pool_of(loop);
 	wire_init(&s->wire, fd);
-	wire_peer(&s->wire, s->peer, sizeof(s->peer));
+	stream_addresses(s, &peer, &local);
+	if (peer.family != AF_UNSPEC)
+		address_print(&peer, s->peer, sizeof(s->peer));
 	if (tls != NULL)
 		wire_start_tls(&s->wire, tls, name);
 	buf_init(&s->in, SCRATCH_BYTES);
@@ -580,6 +584,12 @@ void stream_resume(struct stream *s)
 const char *stream_peer(const struct stream *s)
 {
 	return s->peer;
+}
+
+void stream_addresses(const struct stream *s, struct address *peer_r,
+                      struct address *local_r)
+{
+	wire_addresses(&s->wire, peer_r, local_r);
 }
 
 bool stream_is_tls(const struct stream *s)

@@ -20,6 +20,7 @@
 #include "net/loop.h"
 #include "net/tls.h"
 
+struct address;
 struct certificate;
 struct stream;
 
@@ -107,6 +108,10 @@ void stream_resume(struct stream *s);
 
 /* stream_peer is the peer's address as text, "203.0.113.9:4711"; borrowed. */
 const char *stream_peer(const struct stream *s);
+
+/* stream_addresses asks for both ends; unknown if the peer is gone. */
+void stream_addresses(const struct stream *s, struct address *peer_r,
+                      struct address *local_r);
 
 /* stream_is_tls: the handshake was asked for. */
 bool stream_is_tls(const struct stream *s);

@@ -269,12 +269,16 @@ enum wire_result wire_discard(struct wire *w, char *out, size_t size,
 	return plain_read(w, out, size, len_r);
 }
 
-void wire_peer(const struct wire *w, char *text, size_t size)
+void wire_addresses(const struct wire *w, struct address *peer_r,
+                    struct address *local_r)
 {
 	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(addr);
 
-	text[0] = '\0';
+	*peer_r = *local_r = (struct address){ .family = AF_UNSPEC };
 	if (getpeername(w->fd, (struct sockaddr *)&addr, &len) == 0)
-		address_text((const struct sockaddr *)&addr, text, size);
+		address_from((const struct sockaddr *)&addr, peer_r);
+	len = sizeof(addr);
+	if (getsockname(w->fd, (struct sockaddr *)&addr, &len) == 0)
+		address_from((const struct sockaddr *)&addr, local_r);
 }

@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "net/tls.h"
 
+struct address;
+
 enum wire_result {
 	WIRE_DONE,       /* something moved */
 	WIRE_WANT_READ,  /* nothing until the descriptor is readable */
@@ -74,7 +76,8 @@ enum wire_result wire_discard(struct wire *w, char *out, size_t size,
  * except that a TLS alert explains more than a broken pipe. */
 enum wire_result wire_fail(struct wire *w, int rc, const char *why);
 
-/* wire_peer writes the peer's address, "203.0.113.9:4711", "unix" or "". */
-void wire_peer(const struct wire *w, char *text, size_t size);
+/* wire_addresses asks for both ends; unknown if there is none (any more). */
+void wire_addresses(const struct wire *w, struct address *peer_r,
+                    struct address *local_r);
 
 #endif

@@ -438,6 +438,7 @@ struct session *session_new(const struct session_env *env, int fd,
                             const char *listener)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
+	char peer[ADDRESS_TEXT_MAX];
 
 	s->log = (struct log_ctx){ .area = LOG_PROXY, .id = id };
 	s->env = env;
@@ -455,9 +456,10 @@ struct session *session_new(const struct session_env *env, int fd,
 	s->timer = loop_timer_new(env->loop, on_timer, s);
 	loop_timer_set(s->timer, (uint64_t)env->opts->login_s * 1000);
 	s->client = stream_accepted(env->loop, fd, tls);
+	stream_addresses(s->client, &s->client_addr, &s->server_addr);
 	stream_set_handler(s->client, &client_handler, s);
-	log_info(&s->log, "session begin peer=%s listener=%s",
-	         stream_peer(s->client), listener);
+	address_print(&s->client_addr, peer, sizeof(peer));
+	log_info(&s->log, "session begin peer=%s listener=%s", peer, listener);
 	return s;
 }
 

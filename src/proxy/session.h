@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "imap/capability.h"
 #include "imap/framer.h"
+#include "net/address.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "proxy/ask.h"
@@ -45,6 +46,8 @@ struct session {
 	struct log_ctx log;
 	const struct session_env *env;
 	const char *listener;         /* where it came in; borrowed */
+	struct address client_addr;   /* who it is, for limits and log lines */
+	struct address server_addr;   /* where it believes to have come to */
 	TAILQ_ENTRY(session) link;    /* all, the oldest first */
 	TAILQ_ENTRY(session) pending; /* of them, not logged in yet */
 	TAILQ_ENTRY(session) of_host; /* of those, from one address */

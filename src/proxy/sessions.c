@@ -85,15 +85,12 @@ void sessions_free(struct sessions **allp)
 	*allp = NULL;
 }
 
-/* host_name is a session's peer address without the port; empty if the peer was
- * gone before we looked. */
+/* host_name is a session's peer address without the port, as octets; empty if
+ * the peer was gone before we looked. */
 static struct str host_name(const struct session *s)
 {
-	struct str peer = str_of(stream_peer(s->client));
-
-	while (peer.len > 0 && peer.data[peer.len - 1] != ':')
-		peer.len--;
-	return peer;
+	return str_new((const char *)s->client_addr.bytes,
+	               address_len(&s->client_addr));
 }
 
 static struct sessions_host *host_find(const struct sessions *all,
@@ -180,6 +177,7 @@ void sessions_accept(struct sessions *all, int fd, struct tls_ctx *tls,
                      const char *listener)
 {
 	const struct proxy_opts *opts = all->env->opts;
+	char peer[ADDRESS_TEXT_MAX];
 	struct session *s;
 
 	if (all->count >= opts->sessions_max && !make_room(all)) {
@@ -192,8 +190,9 @@ void sessions_accept(struct sessions *all, int fd, struct tls_ctx *tls,
 	all->count++;
 	TAILQ_INSERT_TAIL(&all->all, s, link);
 	if (!host_admits(all, host_name(s))) {
+		address_print(&s->client_addr, peer, sizeof(peer));
 		log_warn(&all->log, "refused a client: logins pending from %s",
-		         stream_peer(s->client));
+		         peer);
 		session_close(s, "too many logins pending");
 		return;
 	}

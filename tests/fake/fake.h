@@ -119,7 +119,8 @@ void fake_unstall(struct fake_peer *peer);
  * |alpn| ("" for none). */
 void fake_set_tls(struct fake_peer *peer, const char *alpn);
 
-/* fake_set_address sets what stream_peer says ("192.0.2.7:40001" else). */
+/* fake_set_address sets where the peer comes from ("192.0.2.7:40001" else);
+ * "": it is gone already. */
 void fake_set_address(struct fake_peer *peer, const char *address);
 
 /* What became of the stream. Closed: stream_close, and all output was taken;

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "fake/fake.h"
 #include "fake/fake_loop.h"
+#include "net/address.h"
 #include "net/stream.h"
 
 enum { CLOSE_FLUSH_MS = 5000, WRITTEN_MAX = 64 * 1024 * 1024 };
@@ -478,6 +479,29 @@ void stream_resume(struct stream *s)
 const char *stream_peer(const struct stream *s)
 {
 	return s->address;
+}
+
+void stream_addresses(const struct stream *s, struct address *peer_r,
+                      struct address *local_r)
+{
+	struct str text = str_of(s->address);
+	struct str host;
+	uint64_t port = 0;
+
+	*peer_r = *local_r = (struct address){ .family = AF_UNSPEC };
+	if (text.len == 0)
+		return;
+	while (text.len > 0 && text.data[text.len - 1] != ':')
+		text.len--;
+	host = str_sub(text, 0, text.len - 1);
+	if (str_starts(host, STR("[")))
+		host = str_sub(host, 1, host.len - 2);
+	assert(address_parse(host, peer_r) == ERR_OK);
+	text = str_of(s->address + text.len);
+	assert(str_number(&text, UINT16_MAX, &port) == ERR_OK);
+	peer_r->port = (uint16_t)port;
+	assert(address_parse(STR("192.0.2.1"), local_r) == ERR_OK);
+	local_r->port = 993;
 }
 
 bool stream_is_tls(const struct stream *s)

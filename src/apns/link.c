@@ -381,8 +381,8 @@ static void start_dial(struct apns_link *l)
 	};
 
 	link_set_state(l, LINK_DIALLING);
-	l->dial = dial_start(l->loop, l->resolver, &target, DIAL_MS, on_dialled,
-	                     l);
+	l->dial = dial_start(l->loop, l->resolver, &target, NULL, DIAL_MS,
+	                     on_dialled, l);
 }
 
 /*

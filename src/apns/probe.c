@@ -208,7 +208,7 @@ int apns_probe_start(struct loop *loop, struct resolver *resolver,
 	p->timer = loop_timer_new(loop, on_timer, p);
 	loop_timer_set(p->timer, deadline_ms);
 	/* Before the timer, since the dial's sentence says more. */
-	p->dial = dial_start(loop, resolver, &target, deadline_ms / 2,
+	p->dial = dial_start(loop, resolver, &target, NULL, deadline_ms / 2,
 	                     on_dialled, p);
 	tls_ctx_free(&target.tls); /* the dial holds it */
 	return ERR_OK;

@@ -6,10 +6,14 @@
  */
 #include "imap/opening.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "imap/capability.h"
+
+/* No other command is under way then. */
+#define STARTTLS_TAG "S0"
 
 enum {
 	/* Two names and a password in base64, and a tag. */
@@ -77,6 +81,32 @@ static enum imap_opening_state begin_probe(struct imap_opening *o,
 	return send_next(o, IMAP_OPENING_CAPABILITY, send);
 }
 
+/* id_tag is one that the login does not have; the replies come in order. */
+static struct str id_tag(const struct imap_opening *o)
+{
+	return str_eq(str_of(o->tag), STR("I0")) ? STR("I1") : STR("I0");
+}
+
+/* send_ids says who is there. */
+static int send_ids(struct imap_opening *o, struct buf *send)
+{
+	int rc = ERR_OK;
+
+	for (size_t i = 0; i < IMAP_OPENING_IDS && rc == ERR_OK; i++) {
+		if (o->opts.id[i].len == 0)
+			continue;
+		o->ids_open++;
+		rc = buf_add(send, id_tag(o));
+		if (rc == ERR_OK)
+			rc = buf_adds(send, " ID ");
+		if (rc == ERR_OK)
+			rc = buf_add(send, o->opts.id[i]);
+		if (rc == ERR_OK)
+			rc = buf_adds(send, "\r\n");
+	}
+	return rc;
+}
+
 /* begin_login sends the login, up to where the server must be waited for. */
 static enum imap_opening_state begin_login(struct imap_opening *o,
                                            struct buf *send)
@@ -88,7 +118,26 @@ static enum imap_opening_state begin_login(struct imap_opening *o,
 	if (imap_login_emit(o->opts.login, str_of(o->tag), sasl_ir, &o->emit) !=
 	    ERR_OK)
 		return fail(o, "login too long", STR_NULL);
+	if (send_ids(o, send) != ERR_OK)
+		return fail(o, "no room to send", STR_NULL);
 	return send_next(o, IMAP_OPENING_LOGIN, send);
+}
+
+/* begin says the first thing that may be said. */
+static enum imap_opening_state begin(struct imap_opening *o, struct buf *send)
+{
+	return o->opts.login != NULL ? begin_login(o, send)
+	                             : begin_probe(o, send);
+}
+
+/* begin_tls asks for TLS, whatever was listed: only what is said under TLS is
+ * believed. */
+static enum imap_opening_state begin_tls(struct imap_opening *o,
+                                         struct buf *send)
+{
+	if (buf_adds(send, STARTTLS_TAG " STARTTLS\r\n") != ERR_OK)
+		return fail(o, "no room to send", STR_NULL);
+	return IMAP_OPENING_STARTTLS;
 }
 
 /*
@@ -109,8 +158,26 @@ static enum imap_opening_state on_greeting(struct imap_opening *o,
 		return fail(o, "the server refuses connections", r->text);
 	if (imap_capability_list(response, &o->greeting_list) == ERR_LIMIT)
 		return fail(o, "capability list too long", STR_NULL);
-	return o->opts.login != NULL ? begin_login(o, send)
-	                             : begin_probe(o, send);
+	return o->opts.starttls ? begin_tls(o, send) : begin(o, send);
+}
+
+/* on_starttls waits for the tagged OK; untagged data may be anybody's. */
+static enum imap_opening_state on_starttls(struct imap_opening *o,
+                                           const struct imap_response *r)
+{
+	bool listed = imap_capability_has(buf_str(&o->greeting_list),
+	                                  STR("STARTTLS"));
+
+	if (r->cls == IMAP_CLASS_CONTINUATION)
+		return fail(o, "unexpected continuation", STR_NULL);
+	if (r->cls != IMAP_CLASS_TAGGED)
+		return IMAP_OPENING_STARTTLS;
+	if (r->status == IMAP_STATUS_OK)
+		return IMAP_OPENING_TLS;
+	return fail(o,
+	            listed ? "the server refuses STARTTLS"
+	                   : "the server has no STARTTLS",
+	            r->text);
 }
 
 /* on_probe waits for `* CAPABILITY` and the tagged OK. */
@@ -144,6 +211,26 @@ static enum imap_opening_state on_login_reply(struct imap_opening *o,
 	return IMAP_OPENING_OPEN;
 }
 
+/* is_id_reply: it answers one of our ID commands. */
+static bool is_id_reply(const struct imap_opening *o,
+                        const struct imap_response *r)
+{
+	if (o->state != IMAP_OPENING_LOGIN || o->ids_open == 0)
+		return false;
+	return r->cls == IMAP_CLASS_TAGGED
+	               ? str_eq(r->tag, id_tag(o))
+	               : r->cls == IMAP_CLASS_DATA &&
+	                         imap_response_is(r, STR("ID"));
+}
+
+/* take_id_reply returns whether the client sees it: never. */
+static bool take_id_reply(struct imap_opening *o, const struct imap_response *r)
+{
+	if (r->cls == IMAP_CLASS_TAGGED)
+		o->ids_open--;
+	return false;
+}
+
 /* on_login waits for "+" where there is a stop, and for the tagged reply. */
 static enum imap_opening_state on_login(struct imap_opening *o,
                                         const struct imap_response *r,
@@ -166,6 +253,11 @@ static enum imap_opening_state step(struct imap_opening *o, struct str response,
 	switch (o->state) {
 	case IMAP_OPENING_GREETING:
 		return on_greeting(o, response, r, send);
+	case IMAP_OPENING_STARTTLS:
+		return on_starttls(o, r);
+	case IMAP_OPENING_TLS:
+		return fail(o, "unencrypted data behind the OK of STARTTLS",
+		            response);
 	case IMAP_OPENING_CAPABILITY:
 		return on_probe(o, response, r);
 	case IMAP_OPENING_LOGIN:
@@ -181,9 +273,27 @@ static enum imap_opening_state step(struct imap_opening *o, struct str response,
 
 static bool is_waiting(const struct imap_opening *o)
 {
-	return o->state == IMAP_OPENING_GREETING ||
-	       o->state == IMAP_OPENING_CAPABILITY ||
-	       o->state == IMAP_OPENING_LOGIN;
+	return o->state < IMAP_OPENING_OPEN;
+}
+
+/* is_ours: |tag| belongs to the command whose reply is due. */
+static bool is_ours(const struct imap_opening *o, struct str tag)
+{
+	switch (o->state) {
+	case IMAP_OPENING_STARTTLS:
+		return str_eq(tag, STR(STARTTLS_TAG));
+	case IMAP_OPENING_CAPABILITY:
+	case IMAP_OPENING_LOGIN:
+		return str_eq(tag, str_of(o->tag));
+	case IMAP_OPENING_GREETING:
+	case IMAP_OPENING_TLS:
+	case IMAP_OPENING_OPEN:
+	case IMAP_OPENING_REFUSED:
+	case IMAP_OPENING_PROBED:
+	case IMAP_OPENING_FAILED:
+		break;
+	}
+	return false;
 }
 
 enum imap_opening_state imap_opening_feed(struct imap_opening *o,
@@ -200,13 +310,33 @@ enum imap_opening_state imap_opening_feed(struct imap_opening *o,
 		o->state = fail(o, "not IMAP", response);
 	else if (r.status == IMAP_STATUS_BYE)
 		o->state = fail(o, "the server said BYE", r.text);
-	else if (r.cls == IMAP_CLASS_TAGGED &&
-	         (o->state == IMAP_OPENING_GREETING ||
-	          !str_eq(r.tag, str_of(o->tag))))
-		o->state = fail(o, "a reply to no command", STR_NULL);
+	else if (is_id_reply(o, &r))
+		login = take_id_reply(o, &r);
+	else if (r.cls == IMAP_CLASS_TAGGED && !is_ours(o, r.tag))
+		o->state = fail(o, "a reply to no command", r.text);
 	else
 		o->state = step(o, response, &r, send);
 	*for_client_r = login && o->state != IMAP_OPENING_FAILED &&
 	                r.cls != IMAP_CLASS_CONTINUATION;
+	return o->state;
+}
+
+bool imap_opening_left(struct imap_opening *o, size_t len)
+{
+	assert(o->state == IMAP_OPENING_TLS);
+	if (len == 0)
+		return true;
+	(void)err_set(&o->why, ERR_UNAVAILABLE,
+	              "%zu unencrypted octets behind the OK of STARTTLS", len);
+	o->state = IMAP_OPENING_FAILED;
+	return false;
+}
+
+enum imap_opening_state imap_opening_secured(struct imap_opening *o,
+                                             struct buf *send)
+{
+	assert(o->state == IMAP_OPENING_TLS);
+	buf_reset(&o->greeting_list);
+	o->state = begin(o, send);
 	return o->state;
 }

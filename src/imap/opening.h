@@ -2,7 +2,8 @@
 /*
  * opening - the client side of a new connection to a server, from its greeting
  * to an open session: used for a client's login, for a watcher's, and to probe
- * what a server offers before login. No I/O: responses in, text to send out.
+ * what a server offers before login. No I/O: responses in, text to send out;
+ * TLS is the caller's to start where it says so.
  */
 #ifndef IMAP_OPENING_H
 #define IMAP_OPENING_H
@@ -15,14 +16,23 @@
 #include "imap/login.h"
 #include "imap/response.h"
 
+/* Ours, and the client's. */
+enum { IMAP_OPENING_IDS = 2 };
+
 struct imap_opening_opts {
 	const struct imap_login *login; /* NULL: a probe; borrowed */
 	struct str tag;                 /* of the login command; copied */
-	bool sasl_ir; /* known from before; the greeting may say so too */
+	bool sasl_ir;  /* known from before; the greeting may say so too */
+	bool starttls; /* nothing but STARTTLS is said before TLS is up */
+	/* Arguments of ID commands, "(...)" without literals, sent in order in
+	 * front of the login; empty: none. Borrowed until then. */
+	struct str id[IMAP_OPENING_IDS];
 };
 
 enum imap_opening_state {
 	IMAP_OPENING_GREETING,   /* waiting for the greeting */
+	IMAP_OPENING_STARTTLS,   /* STARTTLS was sent */
+	IMAP_OPENING_TLS,        /* it got its OK: the caller starts TLS */
 	IMAP_OPENING_CAPABILITY, /* probe: CAPABILITY was sent */
 	IMAP_OPENING_LOGIN,      /* the login was sent, perhaps in part */
 	IMAP_OPENING_OPEN,       /* tagged OK: authenticated */
@@ -35,8 +45,9 @@ struct imap_opening {
 	enum imap_opening_state state;
 	struct imap_opening_opts opts;
 	char tag[72];
+	unsigned ids_open; /* ID commands without a tagged reply */
 	struct imap_emit emit;
-	struct buf greeting_list; /* capability words of the greeting */
+	struct buf greeting_list; /* words of the greeting, if believed */
 	struct buf list;          /* probe: of the CAPABILITY command */
 	struct err_detail why;    /* FAILED, REFUSED: a sentence, made safe */
 };
@@ -55,5 +66,17 @@ void imap_opening_done(struct imap_opening *o);
 enum imap_opening_state imap_opening_feed(struct imap_opening *o,
                                           struct str response, struct buf *send,
                                           bool *for_client_r);
+
+/*
+ * imap_opening_left tells, in IMAP_OPENING_TLS, that |len| octets were received
+ * behind the OK. Returns whether TLS may be started; if not, somebody put
+ * commands into the plain part (CVE-2011-0411) and the opening has failed.
+ */
+bool imap_opening_left(struct imap_opening *o, size_t len);
+
+/* imap_opening_secured: TLS is up. What the server said before is forgotten,
+ * and |send| gets what is to be said first. Returns the new state. */
+enum imap_opening_state imap_opening_secured(struct imap_opening *o,
+                                             struct buf *send);
 
 #endif

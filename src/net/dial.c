@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dial - resolve, then one address after the other until one is connected and
- * its TLS handshake is done. Each address has its share of what is left of the
- * deadline, so that one that swallows packets does not starve the others. A
- * certificate that is refused ends the dial: the next address would show the
- * same, and the operator shall read that sentence and no other.
+ * dial - resolve, then one address after the other until one is connected, the
+ * PROXY header sent and its TLS handshake done. Each address has its share of
+ * what is left of the deadline, so that one that swallows packets does not
+ * starve the others. A certificate that is refused ends the dial: the next
+ * address would show the same, and the operator shall read that sentence and no
+ * other.
  */
 #include "net/dial.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,10 +18,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "net/address.h"
 #include "net/loop_io.h"
+#include "net/proxy_protocol.h"
 #include "net/tls_conn.h"
 
 /* More are not tried: the deadline's shares would get too small. */
@@ -30,7 +34,9 @@ struct dial {
 	char *host;
 	char *name;
 	uint16_t port;
-	struct tls_ctx *tls;
+	struct tls_ctx *tls; /* NULL: the stream is handed over plain */
+	struct buf header;   /* what goes out before anything else */
+	bool header_sent;
 	dial_done_fn *done;
 	void *arg;
 	uint64_t due_ms;
@@ -64,6 +70,7 @@ static void dial_free(struct dial *d)
 	drop_try(d);
 	loop_timer_free(&d->timer);
 	tls_ctx_free(&d->tls);
+	buf_reset(&d->header);
 	free(d->host);
 	free(d->name);
 	free(d);
@@ -109,11 +116,35 @@ static uint64_t left_ms(const struct dial *d)
 	return d->due_ms > now ? d->due_ms - now : 0;
 }
 
+/* verify_name is what the certificate must match. */
+static const char *verify_name(const char *host, const char *name)
+{
+	return name != NULL ? name : host;
+}
+
+/* send_header puts the header in front. Returns whether the stream opens once
+ * more, with TLS. */
+static bool send_header(struct dial *d)
+{
+	if (d->header.len == 0 || d->header_sent)
+		return false;
+	d->header_sent = true;
+	/* A fresh stream takes it; one that is lost says so by itself. */
+	if (stream_write(d->stream, buf_str(&d->header)) != ERR_OK)
+		return true;
+	if (d->tls == NULL)
+		return false;
+	stream_start_tls(d->stream, d->tls, verify_name(d->host, d->name));
+	return true;
+}
+
 static void on_open(void *arg)
 {
 	struct dial *d = arg;
 	struct stream *stream = d->stream;
 
+	if (send_header(d))
+		return;
 	d->stream = NULL;
 	stream_set_handler(stream, NULL, NULL);
 	finish(d, ERR_OK, stream);
@@ -170,8 +201,10 @@ static void on_connected(void *arg, unsigned int ready)
 		return;
 	}
 	loop_io_free(&d->io);
-	d->stream = stream_connected(d->loop, d->fd, d->tls,
-	                             d->name != NULL ? d->name : d->host);
+	d->header_sent = false;
+	d->stream = stream_connected(d->loop, d->fd,
+	                             d->header.len > 0 ? NULL : d->tls,
+	                             verify_name(d->host, d->name));
 	d->fd = -1;
 	stream_set_handler(d->stream, &handler, d);
 }
@@ -273,8 +306,32 @@ static void on_resolved(void *arg, int rc, const struct resolve_address *list,
 	try_next(d);
 }
 
+/* make_header writes what the target wants to know of |from|. */
+static void make_header(enum dial_forward forward, const struct dial_from *from,
+                        struct buf *header)
+{
+	const struct address *client = from != NULL ? from->client : NULL;
+	const struct address *listener = from != NULL ? from->listener : NULL;
+	int rc = ERR_OK;
+
+	buf_init(header, PROXY_V1_MAX);
+	switch (forward) {
+	case DIAL_FORWARD_NONE:
+	case DIAL_FORWARD_ID:
+		break;
+	case DIAL_FORWARD_PROXY_V1:
+		rc = proxy_protocol_emit(PROXY_V1, client, listener, header);
+		break;
+	case DIAL_FORWARD_PROXY_V2:
+		rc = proxy_protocol_emit(PROXY_V2, client, listener, header);
+		break;
+	}
+	assert(rc == ERR_OK); /* both fit */
+}
+
 struct dial *dial_start(struct loop *loop, struct resolver *resolver,
-                        const struct dial_target *target, uint64_t deadline_ms,
+                        const struct dial_target *target,
+                        const struct dial_from *from, uint64_t deadline_ms,
                         dial_done_fn *done, void *arg)
 {
 	struct dial *d = xcalloc(1, sizeof(*d));
@@ -283,7 +340,9 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 	d->host = xstrdup(target->host);
 	d->name = xstrdup(target->name);
 	d->port = target->port;
-	d->tls = target->tls != NULL ? tls_ctx_hold(target->tls) : NULL;
+	if (target->tls != NULL && !target->starttls)
+		d->tls = tls_ctx_hold(target->tls);
+	make_header(target->forward, from, &d->header);
 	d->done = done;
 	d->arg = arg;
 	d->fd = -1;
@@ -292,6 +351,12 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 	loop_timer_set(d->timer, deadline_ms);
 	d->query = resolve_start(resolver, d->host, d->port, on_resolved, d);
 	return d;
+}
+
+void dial_start_tls(struct stream *stream, const struct dial_target *target)
+{
+	stream_start_tls(stream, target->tls,
+	                 verify_name(target->host, target->name));
 }
 
 void dial_cancel(struct dial **d)

@@ -301,6 +301,8 @@ void login_on_bytes(struct session *s, struct str *in)
 		if (rc != 0) {
 			login_unavailable(s, "it does not speak IMAP");
 			return;
+	case IMAP_OPENING_STARTTLS:
+	case IMAP_OPENING_TLS:
 		}
 		on_response(s, response);
 	}
@@ -369,8 +371,8 @@ static void begin(struct session *s, struct str tag,
 	session_set_input(s, INPUT_BUSY);
 	loop_timer_set(s->timer, (uint64_t)opts->login_s * 1000);
 	l->dial = dial_start(s->env->loop, s->env->resolver,
-	                     backend_target(s->env->backend), LOGIN_DIAL_MS,
-	                     on_dialled, s);
+	                     backend_target(s->env->backend), NULL,
+	                     LOGIN_DIAL_MS, on_dialled, s);
 }
 
 /* bad refuses what does not parse; nothing was dialled. */

@@ -131,7 +131,8 @@ struct probe *probe_start(struct loop *loop, struct resolver *resolver,
 	p->arg = arg;
 	imap_opening_init(&p->opening, &opts);
 	imap_reader_init(&p->reader, PROBE_RESPONSE_MAX);
-	p->dial = dial_start(loop, resolver, target, step_ms, on_dialled, p);
+	p->dial = dial_start(loop, resolver, target, NULL, step_ms, on_dialled,
+	                     p);
 	/* After the dial's own deadline, whose sentence says more. */
 	p->timer = loop_timer_new(loop, on_timer, p);
 	loop_timer_set(p->timer, 2 * step_ms);

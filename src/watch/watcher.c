@@ -367,6 +367,8 @@ static void watcher_login(struct watcher *w, struct str response)
 		note_capabilities(try, response);
 	switch (imap_opening_feed(&try->opening, response, &out, &ignored)) {
 	case IMAP_OPENING_GREETING:
+	case IMAP_OPENING_STARTTLS:
+	case IMAP_OPENING_TLS:
 	case IMAP_OPENING_LOGIN:
 		if (!greeted)
 			loop_timer_set(w->timer, WATCHER_LOGIN_MS);
@@ -539,7 +541,7 @@ struct watcher *watcher_new(const struct watcher_env *env, struct str user,
 	w->timer = loop_timer_new(env->loop, on_due, w);
 	imap_reader_init(&w->reader, WATCHER_RESPONSE_MAX);
 	dialogue_init(&w->dialogue, &opts, w->user, STR("INBOX"));
-	w->dial = dial_start(env->loop, env->resolver, &env->opts.backend,
+	w->dial = dial_start(env->loop, env->resolver, &env->opts.backend, NULL,
 	                     WATCHER_DIAL_MS, on_dialled, w);
 	return w;
 }

@@ -165,6 +165,9 @@ size_t fake_dials_open(const struct loop *loop);
 /* fake_dial_target is what the last dial asked for; valid until the next. */
 const struct dial_target *fake_dial_target(const struct loop *loop);
 
+/* fake_dial_from is for whom it was; NULL: our own. Valid as long. */
+const struct dial_from *fake_dial_from(const struct loop *loop);
+
 /* --- listening ---------------------------------------------------------- */
 
 /*

@@ -222,14 +222,32 @@ static void keep_target(struct loop *loop, const struct dial_target *target)
 		loop->target.name = loop->target_name.data;
 }
 
+static void keep_from(struct loop *loop, const struct dial_from *from)
+{
+	loop->has_from = from != NULL;
+	if (from == NULL)
+		return;
+	loop->client = *from->client;
+	loop->listener = *from->listener;
+	loop->from.client = &loop->client;
+	loop->from.listener = &loop->listener;
+}
+
+const struct dial_from *fake_dial_from(const struct loop *loop)
+{
+	return loop->has_from ? &loop->from : NULL;
+}
+
 struct dial *dial_start(struct loop *loop, struct resolver *resolver,
-                        const struct dial_target *target, uint64_t deadline_ms,
+                        const struct dial_target *target,
+                        const struct dial_from *from, uint64_t deadline_ms,
                         dial_done_fn *done, void *arg)
 {
 	struct dial *d = xcalloc(1, sizeof(*d));
 
 	(void)resolver;
 	keep_target(loop, target);
+	keep_from(loop, from);
 	d->loop = loop;
 	d->done = done;
 	d->arg = arg;
@@ -244,6 +262,12 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 	match(loop);
 	loop_defer(loop, on_ready, loop);
 	return d;
+}
+
+void dial_start_tls(struct stream *stream, const struct dial_target *target)
+{
+	stream_start_tls(stream, target->tls,
+	                 target->name != NULL ? target->name : target->host);
 }
 
 void dial_cancel(struct dial **d)

@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/str.h"
+#include "net/address.h"
 #include "net/dial.h"
 #include "net/loop.h"
 
@@ -53,6 +54,10 @@ struct loop {
 	struct dial_target target; /* of the last dial, copied */
 	struct str target_host;
 	struct str target_name;
+	bool has_from; /* and for whom it was */
+	struct dial_from from;
+	struct address client;
+	struct address listener;
 
 	struct fake_listener_list listeners; /* fake_listen.c */
 	struct fake_fd_list fds;

@@ -94,6 +94,8 @@ static void check_verdict(const struct run *r, const struct imap_response *said)
 	switch (r->opening.state) {
 	case IMAP_OPENING_GREETING:
 		assert(0);
+	case IMAP_OPENING_STARTTLS:
+	case IMAP_OPENING_TLS:
 	case IMAP_OPENING_CAPABILITY:
 	case IMAP_OPENING_LOGIN:
 		break;

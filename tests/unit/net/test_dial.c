@@ -110,7 +110,7 @@ static void dial(struct rig *rig, const struct dial_target *target,
                  uint64_t deadline_ms)
 {
 	rig->calls = 0;
-	rig->dial = dial_start(rig->net.loop, rig->resolver, target,
+	rig->dial = dial_start(rig->net.loop, rig->resolver, target, NULL,
 	                       deadline_ms, on_dialed, rig);
 	assert_int_equal(rig->calls, 0);
 	testnet_run(&rig->net, was_called, rig);
@@ -324,7 +324,7 @@ static void canceled_at_any_time(void **state)
 	target.tls = testcert_client(t.ca, NULL);
 	for (int turns = 0; turns < 12; turns++) {
 		t.rig.calls = 0;
-		t.rig.dial = dial_start(t.rig.net.loop, t.rig.resolver, &target,
+		t.rig.dial = dial_start(t.rig.net.loop, t.rig.resolver, &target, NULL,
 		                        5000, on_dialed, &t.rig);
 		testnet_spin(&t.rig.net, turns);
 		if (t.rig.calls > 0)

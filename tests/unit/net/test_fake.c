@@ -254,7 +254,7 @@ static void dials_meet_their_outcomes(void **state)
 	fake_dial_fail(d.loop, 50, ERR_CLOSED, "refused");
 	fake_dial_hang(d.loop);
 
-	d.dial = dial_start(d.loop, NULL, &target, 1000, on_dialed, &d);
+	d.dial = dial_start(d.loop, NULL, &target, NULL, 1000, on_dialed, &d);
 	assert_int_equal(d.calls, 0);
 	fake_push(d.owner.peer, STR("hello"));
 	fake_run(d.loop);
@@ -264,18 +264,18 @@ static void dials_meet_their_outcomes(void **state)
 	assert_string_equal(fake_dial_target(d.loop)->host, target.host);
 	stream_close(&d.owner.stream);
 
-	d.dial = dial_start(d.loop, NULL, &target, 1000, on_dialed, &d);
+	d.dial = dial_start(d.loop, NULL, &target, NULL, 1000, on_dialed, &d);
 	fake_clock_advance(d.loop, 49);
 	assert_int_equal(d.calls, 1);
 	fake_clock_advance(d.loop, 1);
 	assert_int_equal(d.rc, ERR_CLOSED);
 	assert_string_equal(d.why, "refused");
 
-	d.dial = dial_start(d.loop, NULL, &target, 1000, on_dialed, &d);
+	d.dial = dial_start(d.loop, NULL, &target, NULL, 1000, on_dialed, &d);
 	fake_clock_advance(d.loop, 1000);
 	assert_int_equal(d.rc, ERR_TIMEOUT);
 
-	d.dial = dial_start(d.loop, NULL, &target, 1000, on_dialed, &d);
+	d.dial = dial_start(d.loop, NULL, &target, NULL, 1000, on_dialed, &d);
 	assert_int_equal(fake_dials_waiting(d.loop), 1);
 	dial_cancel(&d.dial);
 	fake_clock_advance(d.loop, 1000);
@@ -294,8 +294,8 @@ static void outcomes_of_a_port_are_for_its_dials(void **state)
 
 	(void)state;
 	owner_init(&d.owner, NULL);
-	d.dial = dial_start(d.loop, NULL, &mail, 1000, on_dialed, &d);
-	(void)dial_start(d.loop, NULL, &apns, 1000, on_dialed, &d);
+	d.dial = dial_start(d.loop, NULL, &mail, NULL, 1000, on_dialed, &d);
+	(void)dial_start(d.loop, NULL, &apns, NULL, 1000, on_dialed, &d);
 	fake_dial_only(d.loop, apns.port);
 	fake_dial_fail(d.loop, 0, ERR_CLOSED, "refused");
 	fake_run(d.loop);

@@ -177,12 +177,11 @@ static int apply_option(struct conf *c, struct command_line *line,
 	if (row->key == NULL)
 		return apply_named(c, line, row, value, detail);
 	key = conf_key_find(str_of(row->key));
-	if (key->type == CONF_LISTEN) {
+	if (key->type == CONF_GROUPS) {
 		if (!line->listen_seen)
 			conf_clear(c, key);
 		line->listen_seen = true;
-		conf_add(c, key, value, "--listen");
-		return ERR_OK;
+		return conf_add(c, key, value, "--listen", detail);
 	}
 	snprintf(where, sizeof(where), "--%s", row->name);
 	return conf_set_text(c, key, value, where, detail);
@@ -340,54 +339,34 @@ static int refuse(const struct conf *c, const char *key, const char *why,
 	               key, why);
 }
 
-static int check_url(const struct conf *c, const char *key, const char *text,
-                     struct conf_url *u_r, struct err_detail *detail)
-{
-	struct err_detail why;
-
-	if (conf_url_parse(str_of(text), u_r, &why) != ERR_OK)
-		return refuse(c, key, why.text, detail);
-	if (u_r->scheme == CONF_IMAP_STARTTLS)
-		return refuse(c, key, "imap+starttls:// is not built yet",
-		              detail);
-	if (u_r->scheme == CONF_HTTPS)
-		return refuse(c, key, "an imaps:// or imap:// url is wanted",
-		              detail);
-	return ERR_OK;
-}
-
 static int check_backend(const struct conf *c, struct err_detail *detail)
 {
-	struct conf_url u;
-	int rc;
-
-	if (c->backend_url == NULL)
-		return err_set(detail, ERR_INVALID,
-		               "backend.url is missing: which IMAP server? "
-		               "(-b imaps://mail.example.org)");
-	rc = check_url(c, "backend.url", c->backend_url, &u, detail);
-	if (rc == ERR_OK && (u.port == 0 || str_eq(u.host, STR("*"))))
-		return refuse(c, "backend.url",
-		              "a host and a port above 0 are wanted", detail);
-	return rc;
+	if (c->backend_url != NULL)
+		return ERR_OK;
+	return err_set(detail, ERR_INVALID,
+	               "backend.url is missing: which IMAP server? "
+	               "(-b imaps://mail.example.org)");
 }
 
 static int check_listen(const struct conf *c, struct err_detail *detail)
 {
 	struct conf_url u;
-	int rc;
 
 	if (c->listen.count == 0)
 		return refuse(c, "listen", "is empty", detail);
+	if (c->tls_certificate != NULL || c->tls_certificates.count > 0)
+		return ERR_OK;
 	for (size_t i = 0; i < c->listen.count; i++) {
-		rc = check_url(c, "listen", c->listen.list[i], &u, detail);
+		const char *url = c->listen.list[i].url;
+		int rc = conf_url_parse(str_of(url), &u, detail);
+
 		if (rc != ERR_OK)
 			return rc;
-		if (u.scheme == CONF_IMAPS && c->tls_certificate == NULL)
+		if (u.scheme != CONF_IMAP)
 			return err_set(detail, ERR_INVALID,
 			               "tls.certificate is missing: %s needs "
 			               "one (--tls-cert, --tls-key)",
-			               c->listen.list[i]);
+			               url);
 	}
 	return ERR_OK;
 }
@@ -405,21 +384,11 @@ static int check_apns(const struct conf *c, struct err_detail *detail)
 	static const char pkcs12[] =
 		"PKCS#12 files (.p12) are not built yet: convert with "
 		"openssl pkcs12 -legacy -nodes -in FILE -out cert.pem";
-	struct err_detail why;
-	struct conf_url u;
 
 	if (is_pkcs12(c->apns_certificate))
 		return refuse(c, "apns.certificate", pkcs12, detail);
 	if (is_pkcs12(c->apns_key))
 		return refuse(c, "apns.key", pkcs12, detail);
-	if (strcmp(c->apns_url, "dry-run") == 0)
-		return ERR_OK;
-	if (conf_url_parse(str_of(c->apns_url), &u, &why) != ERR_OK)
-		return refuse(c, "apns.url", why.text, detail);
-	if (u.scheme != CONF_HTTPS || u.port == 0 || str_eq(u.host, STR("*")))
-		return refuse(c, "apns.url",
-		              "https://HOST[:PORT] or dry-run is wanted",
-		              detail);
 	return ERR_OK;
 }
 

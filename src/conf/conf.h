@@ -21,13 +21,52 @@ struct conf_strings {
 	size_t count;
 };
 
+/* An entry of `listen`. */
+struct conf_listen {
+	char *url;
+	bool proxy_protocol;
+	struct conf_strings proxy_trusted; /* addresses and networks */
+};
+
+struct conf_listens {
+	struct conf_listen *list;
+	size_t count;
+};
+
+/* An entry of `tls.certificates`. */
+struct conf_certificate {
+	char *certificate;
+	char *key; /* NULL: in the certificate's file */
+};
+
+struct conf_certificates {
+	struct conf_certificate *list;
+	size_t count;
+};
+
+/* An entry of `routes`: the server for the users of a domain. */
+struct conf_route {
+	char *domain;
+	char *url;
+	char *ca;
+	char *name;
+	char *forward;
+	bool verify;
+};
+
+struct conf_routes {
+	struct conf_route *list;
+	size_t count;
+};
+
 /* One field for each key of conf_table.c; strings are owned, NULL if not set
  * and without default. */
 struct conf {
-	struct conf_strings listen;
+	struct conf_listens listen;
 
 	char *tls_certificate;
 	char *tls_key;
+	struct conf_certificates tls_certificates;
 	char *tls_min_version;
 	char *tls_ciphers;
 	char *tls_ciphersuites;
@@ -36,7 +75,10 @@ struct conf {
 	char *backend_url;
 	char *backend_ca;
 	char *backend_name;
+	char *backend_forward;
 	bool backend_verify;
+
+	struct conf_routes routes;
 
 	struct conf_strings capability_hide;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* conf_set - one value into one field, from a file or from a text. */
+/* conf_set - keys set from a file or from a text, and what set them. */
 #ifndef CONF_CONF_SET_H
 #define CONF_CONF_SET_H
 
@@ -31,9 +31,11 @@ const char *conf_origin(const struct conf *c, const char *path);
 /* conf_set_defaults gives every field its default. */
 void conf_set_defaults(struct conf *c);
 
-/* conf_add appends |text| to the list |key|, which |where| sets. */
-void conf_add(struct conf *c, const struct conf_key *key, const char *text,
-              const char *where);
+/* conf_add appends |text| to the list |key|, which |where| sets. Results: 0;
+ * ERR_INVALID. */
+int conf_add(struct conf *c, const struct conf_key *key, const char *text,
+             const char *where, struct err_detail *detail)
+	__attribute__((warn_unused_result));
 
 /* conf_clear frees the value of |key|. */
 void conf_clear(struct conf *c, const struct conf_key *key);

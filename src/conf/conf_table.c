@@ -10,43 +10,102 @@
 #include "conf/conf.h"
 
 #define AT(field) offsetof(struct conf, field)
-#define STRING(path, field, fallback)                              \
-	{                                                          \
-		path, CONF_STRING, AT(field), 0, 0, fallback, NULL \
+#define ROW(path, type, field, ...)                \
+	{                                          \
+		path, type, AT(field), __VA_ARGS__ \
 	}
-#define STRINGS(path, field)                                    \
-	{                                                       \
-		path, CONF_STRINGS, AT(field), 0, 0, NULL, NULL \
-	}
-#define CHOICE(path, field, fallback, choices)                        \
-	{                                                             \
-		path, CONF_CHOICE, AT(field), 0, 0, fallback, choices \
-	}
-#define NUMBER(path, field, min, max, fallback)                        \
+#define STRING(path, field, default) \
+	ROW(path, CONF_STRING, field, .fallback = (default))
+#define URL(path, field, default, is_fit) \
+	ROW(path, CONF_STRING, field, .fallback = (default), .check = (is_fit))
+#define STRINGS(path, field) ROW(path, CONF_STRINGS, field, .fallback = NULL)
+#define CHOICE(path, field, default, words) \
+	ROW(path, CONF_CHOICE, field, .fallback = (default), .choices = (words))
+#define NUMBER(path, field, least, most, default)                    \
+	ROW(path, CONF_NUMBER, field, .min = (least), .max = (most), \
+	    .fallback = (default))
+#define BOOL(path, field, default) \
+	ROW(path, CONF_BOOL, field, .fallback = (default))
+#define GROUPS(path, field, default, entry) \
+	ROW(path, CONF_GROUPS, field, .fallback = (default), .group = &(entry))
+
+/* A member of an entry is called as its field is. */
+#define MEMBER(owner, name, type, ...)                                 \
 	{                                                              \
-		path, CONF_NUMBER, AT(field), min, max, fallback, NULL \
+#		name, type, offsetof(struct owner, name), __VA_ARGS__ \
 	}
-#define BOOL(path, field, fallback)                              \
-	{                                                        \
-		path, CONF_BOOL, AT(field), 0, 0, fallback, NULL \
-	}
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define DAY_S 86400u
 #define HOUR_MS 3600000u
 
+/* How the server learns the client's address. */
+#define FORWARDS "none proxy-v1 proxy-v2 id"
+
+/* clang-format off */
+static const struct conf_key listen_members[] = {
+	MEMBER(conf_listen, url, CONF_STRING, .check = conf_check_listen,
+	       .required = true),
+	MEMBER(conf_listen, proxy_protocol, CONF_BOOL, .fallback = "false"),
+	MEMBER(conf_listen, proxy_trusted, CONF_STRINGS,
+	       .check = conf_check_network),
+};
+
+static const struct conf_key certificate_members[] = {
+	MEMBER(conf_certificate, certificate, CONF_STRING, .required = true),
+	MEMBER(conf_certificate, key, CONF_STRING, .fallback = NULL),
+};
+
+static const struct conf_key route_members[] = {
+	MEMBER(conf_route, domain, CONF_STRING, .check = conf_check_domain,
+	       .required = true),
+	MEMBER(conf_route, url, CONF_STRING, .check = conf_check_server,
+	       .required = true),
+	MEMBER(conf_route, ca, CONF_STRING, .fallback = NULL),
+	MEMBER(conf_route, verify, CONF_BOOL, .fallback = "true"),
+	MEMBER(conf_route, name, CONF_STRING, .fallback = NULL),
+	MEMBER(conf_route, forward, CONF_CHOICE, .fallback = "none",
+	       .choices = FORWARDS),
+};
+/* clang-format on */
+
+static const struct conf_group listen_group = {
+	.members = listen_members,
+	.count = COUNT(listen_members),
+	.size = sizeof(struct conf_listen),
+	.check = conf_check_listener,
+	.is_bare = true,
+};
+
+static const struct conf_group certificate_group = {
+	.members = certificate_members,
+	.count = COUNT(certificate_members),
+	.size = sizeof(struct conf_certificate),
+};
+
+static const struct conf_group route_group = {
+	.members = route_members,
+	.count = COUNT(route_members),
+	.size = sizeof(struct conf_route),
+	.is_unique = true,
+};
+
 /* clang-format off */
 const struct conf_key conf_keys[] = {
-	{ "listen", CONF_LISTEN, AT(listen), 0, 0, "(\"imaps://*:993\")", NULL },
+	GROUPS("listen", listen, "(\"imaps://*:993\")", listen_group),
 	STRING("tls.certificate", tls_certificate, NULL),
 	STRING("tls.key", tls_key, NULL),
+	GROUPS("tls.certificates", tls_certificates, NULL, certificate_group),
 	CHOICE("tls.min_version", tls_min_version, "1.2", "1.2 1.3"),
 	STRING("tls.ciphers", tls_ciphers, NULL),
 	STRING("tls.ciphersuites", tls_ciphersuites, NULL),
 	STRING("tls.groups", tls_groups, NULL),
-	STRING("backend.url", backend_url, NULL),
+	URL("backend.url", backend_url, NULL, conf_check_server),
 	STRING("backend.ca", backend_ca, NULL),
 	BOOL("backend.verify", backend_verify, "true"),
 	STRING("backend.name", backend_name, NULL),
+	CHOICE("backend.forward", backend_forward, "none", FORWARDS),
+	GROUPS("routes", routes, NULL, route_group),
 	STRINGS("capability.hide", capability_hide),
 	NUMBER("limits.sessions", limits_sessions, 1, 1000000, "10000"),
 	NUMBER("limits.logins_pending_per_address",
@@ -68,7 +127,8 @@ const struct conf_key conf_keys[] = {
 	NUMBER("push.devices_per_user", push_devices_per_user, 1, 1000, "20"),
 	NUMBER("push.mailboxes_per_device", push_mailboxes_per_device, 1, 1000,
 	       "64"),
-	STRING("apns.url", apns_url, "https://api.push.apple.com"),
+	URL("apns.url", apns_url, "https://api.push.apple.com",
+	    conf_check_apns),
 	STRING("apns.ca", apns_ca, NULL),
 	STRING("apns.certificate", apns_certificate, NULL),
 	STRING("apns.key", apns_key, NULL),
@@ -99,7 +159,7 @@ const struct conf_key conf_keys[] = {
 };
 /* clang-format on */
 
-const size_t conf_key_count = sizeof(conf_keys) / sizeof(conf_keys[0]);
+const size_t conf_key_count = COUNT(conf_keys);
 
 const struct conf_key *conf_key_find(struct str path)
 {

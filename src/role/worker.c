@@ -60,8 +60,8 @@ static int read_listen(const struct conf *c, struct proxy_listen *listen,
 {
 	for (size_t i = 0; i < c->listen.count; i++) {
 		struct conf_url url;
-		int rc =
-			conf_url_parse(str_of(c->listen.list[i]), &url, detail);
+		int rc = conf_url_parse(str_of(c->listen.list[i].url), &url,
+		                        detail);
 
 		if (rc != ERR_OK)
 			return rc;

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What an operator writes. The first byte chooses: "f" a file, "u" a url, else
- * the value of the key with that number, as after -o. Whatever it holds, every
- * key keeps to its type and range, and a refusal comes with a sentence.
+ * What an operator writes. The first byte chooses: "f" a file, "u" a url, "n" a
+ * network, "o" a KEY=VALUE as after -o. Whatever it holds, every key keeps to
+ * its type and range, and a refusal comes with a sentence.
  */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "conf/conf_set.h"
 #include "conf/url.h"
 #include "fuzz/input.h"
+#include "net/network.h"
 
 const char *__lsan_default_suppressions(void);
 
@@ -33,11 +35,36 @@ static void check_choice(const struct conf_key *key, const char *value)
 	assert(at[len] == '\0' || at[len] == ' ');
 }
 
-static void check_key(const struct conf *c, const struct conf_key *key)
+static void check_string(const struct conf_key *key, const char *text)
 {
-	const void *field = (const char *)c + key->offset;
+	struct err_detail why;
+
+	assert(key->fallback == NULL || text != NULL);
+	assert(key->fallback != NULL || text == NULL || *text != '\0');
+	assert(!key->required || text != NULL);
+	if (text != NULL && key->check != NULL)
+		assert(key->check(text, &why) == ERR_OK);
+}
+
+static void check_keys(const void *base, const struct conf_key *keys,
+                       size_t count);
+
+/* Any of the lists serves to look at their common shape. */
+static void check_groups(const struct conf_key *key, const void *field)
+{
+	const struct conf_group *group = key->group;
+	struct conf_listens list;
+
+	memcpy(&list, field, sizeof(list));
+	for (size_t i = 0; i < list.count; i++)
+		check_keys((const char *)list.list + i * group->size,
+		           group->members, group->count);
+}
+
+static void check_key(const void *base, const struct conf_key *key)
+{
+	const void *field = (const char *)base + key->offset;
 	const struct conf_strings *list = field;
-	const char *text;
 	unsigned number;
 
 	switch (key->type) {
@@ -45,9 +72,7 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 		check_choice(key, *(char *const *)field);
 		return;
 	case CONF_STRING:
-		text = *(char *const *)field;
-		assert(key->fallback == NULL || text != NULL);
-		assert(key->fallback != NULL || text == NULL || *text != '\0');
+		check_string(key, *(char *const *)field);
 		return;
 	case CONF_NUMBER:
 		number = *(const unsigned *)field;
@@ -56,11 +81,20 @@ static void check_key(const struct conf *c, const struct conf_key *key)
 	case CONF_BOOL:
 		return;
 	case CONF_STRINGS:
-	case CONF_LISTEN:
 		for (size_t i = 0; i < list->count; i++)
 			assert(list->list[i] != NULL);
 		return;
+	case CONF_GROUPS:
+		check_groups(key, field);
+		return;
 	}
+}
+
+static void check_keys(const void *base, const struct conf_key *keys,
+                       size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		check_key(base, &keys[i]);
 }
 
 static int set_file(struct conf *c, struct str text, struct err_detail *detail)
@@ -83,16 +117,31 @@ static int set_file(struct conf *c, struct str text, struct err_detail *detail)
 	return rc;
 }
 
-static int set_text(struct conf *c, size_t index, struct str text,
-                    struct err_detail *detail)
+static int set_text(struct conf *c, struct str text, struct err_detail *detail)
 {
-	struct str copy = str_dup(text);
-	int rc = conf_set_text(c, &conf_keys[index % conf_key_count], copy.data,
-	                       "-o", detail);
+	size_t equals = str_find(text, '=');
+	const struct conf_key *key = conf_key_find(
+		str_sub(text, 0, equals == SIZE_MAX ? 0 : equals));
+	struct str copy;
+	int rc;
 
+	if (key == NULL)
+		return ERR_OK;
+	copy = str_dup(str_sub(text, equals + 1, SIZE_MAX));
+	rc = conf_set_text(c, key, copy.data, "-o", detail);
 	str_free(&copy);
 	assert(rc == ERR_OK || rc == ERR_INVALID);
 	return rc;
+}
+
+static void parse_network(struct str text)
+{
+	struct network n;
+
+	if (network_parse(text, &n) != ERR_OK)
+		return;
+	assert(n.family == AF_INET || n.family == AF_INET6);
+	assert(n.bits <= (n.family == AF_INET ? 32 : 128));
 }
 
 static int parse_url(struct str text, struct err_detail *detail)
@@ -113,7 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str in = str_new(data, size);
 	struct err_detail detail = { "" };
 	struct conf c = { 0 };
-	int rc;
+	int rc = ERR_OK;
 
 	if (size == 0)
 		return 0;
@@ -123,11 +172,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rc = set_file(&c, in, &detail);
 	else if (data[0] == 'u')
 		rc = parse_url(in, &detail);
+	else if (data[0] == 'o')
+		rc = set_text(&c, in, &detail);
 	else
-		rc = set_text(&c, data[0], in, &detail);
+		parse_network(in);
 	assert((rc != ERR_OK) == (detail.text[0] != '\0'));
-	for (size_t i = 0; i < conf_key_count; i++)
-		check_key(&c, &conf_keys[i]);
+	check_keys(&c, conf_keys, conf_key_count);
 	conf_done(&c);
 	return 0;
 }

@@ -10,9 +10,9 @@ import sys
 import sources
 
 STRING = r'"((?:\\.|[^"\\])*)"'
-ROW = re.compile(r'\b(STRING|STRINGS|CHOICE|NUMBER|BOOL)\(' + STRING +
-                 r'([^;]*?)\),\n')
-LISTEN = re.compile(r'\{ ' + STRING + r', CONF_LISTEN, [^"]*' + STRING)
+ROW = re.compile(r'\b(STRING|URL|STRINGS|CHOICE|NUMBER|BOOL|GROUPS)\(' +
+                 STRING + r'([^;]*?)\),\n')
+MEMBER = re.compile(r'\bMEMBER\(\w+, (\w+), CONF_(\w+),([^;]*?)\),\n')
 OPTION = re.compile(r'\{ ' + STRING + r", (?:'(.)'|0), (?:" + STRING +
                     r'|NULL), (?:' + STRING + r'|NULL),\s*(true|false),')
 
@@ -24,21 +24,39 @@ def unescape(text):
     return re.sub(r'\\(.)', r'\1', text)
 
 
+def members(text, path, group):
+    """Each key of an entry of the list |path|, with its default."""
+    table = re.search(rf'\b{group} = {{\n\t\.members = (\w+),', text)[1]
+    body = re.search(rf'\b{table}\[\] = {{\n(.*?)\n}};', text, re.S)[1] + '\n'
+    rows = MEMBER.findall(body)
+    if len(rows) != len(re.findall(r'^\t[A-Z]+\(', body, re.M)):
+        sys.exit(f'{table}: a row of a form that keys.py does not know')
+    for name, kind, rest in rows:
+        default = re.search(r'\.fallback = ' + STRING, rest)
+        default = default and unescape(default[1])
+        if kind in ('STRING', 'CHOICE') and default:
+            default = f'"{default}"'
+        yield f'{path}.{name}', default
+
+
 def keys(root):
     """Each key with its default as a file has it; None: there is none."""
     text = sources.read(root, 'src/conf/conf_table.c')
-    text = text[text.index('conf_keys[] = {'):]
-    found = {m[1]: unescape(m[2]) for m in LISTEN.finditer(text)}
-    for kind, name, rest in ROW.findall(text):
+    rows = text[text.index('conf_keys[] = {'):]
+    found = {}
+    for kind, name, rest in ROW.findall(rows):
         last = re.findall(STRING, rest)
         default = unescape(last[0]) if last else None
-        if kind in ('STRING', 'CHOICE') and default is not None:
+        if kind in ('STRING', 'URL', 'CHOICE') and default is not None:
             default = f'"{default}"'
         if kind == 'STRINGS':
             default = '()'
         found[name] = default
-    if len(found) != len(re.findall(r'^\t(?:\{ "|[A-Z]+\()', text, re.M)):
+    if len(found) != len(re.findall(r'^\t[A-Z]+\(', rows, re.M)):
         sys.exit('conf_table.c: a row of a form that keys.py does not know')
+    for name, group in re.findall(r'\bGROUPS\("([a-z_.]+)",[^;]*?(\w+)\),\n',
+                                  rows):
+        found.update(members(text, name, group))
     return found
 
 
@@ -62,18 +80,29 @@ def commands(root):
 
 
 def in_sample(root):
-    """Each key of the sample with what it is set to, commented out."""
-    group, found = '', {}
+    """Each key of the sample with what it is set to, commented out. An entry of
+    a list stands in lines of its own, or in prose behind the list's default."""
+    group, last, inside, found = '', '', '', {}
     for n, line in enumerate(
             sources.read(root, 'etc/imapbell.conf').splitlines(), 1):
-        setting = re.fullmatch(r'\t?#([a-z_]+) = (.*);', line)
+        setting = re.fullmatch(r'\t?#(\t?)([a-z_]+) = (.*);', line)
         begin = re.fullmatch(r'([a-z_]+) = \{', line)
-        if setting:
-            found[group + setting[1]] = setting[2]
+        entry = re.fullmatch(r'\t?#([a-z_]+) = \( \{', line)
+        if setting and bool(setting[1]) == bool(inside):
+            last = (inside or group) + setting[2]
+            found[last] = setting[3]
         elif begin:
             group = begin[1] + '.'
+        elif entry:
+            found[group + entry[1]] = None
+            inside = f'{group}{entry[1]}.'
+        elif re.fullmatch(r'\t?#\} \);', line):
+            inside = ''
         elif line == '};':
             group = ''
+        elif re.match(r'# +(\{ )?[a-z_]+ = ', line):
+            found.update((f'{last}.{name}', value) for name, value in
+                         re.findall(r'([a-z_]+) = (.*?);', line))
         elif line and not re.match(r'\t?# ', line):
             sys.exit(f'etc/imapbell.conf:{n}: neither a comment nor a setting')
     return found

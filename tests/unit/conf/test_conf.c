@@ -79,7 +79,7 @@ static void defaults_are_the_interface(void **state)
 	assert_ok(load("-b", "imap://b", "--tls-cert", "/c"));
 	assert_int_equal(action, CONF_RUN);
 	assert_int_equal(c.listen.count, 1);
-	assert_string_equal(c.listen.list[0], "imaps://*:993");
+	assert_string_equal(c.listen.list[0].url, "imaps://*:993");
 	assert_string_equal(c.apns_url, "https://api.push.apple.com");
 	assert_string_equal(c.store_path, "/var/lib/imapbell/imapbell.db");
 	assert_string_equal(c.watch_key_file, "/var/lib/imapbell/seal.key");
@@ -142,7 +142,7 @@ static void set_wins_wherever_it_stands(void **state)
 	assert_ok(load("-l", "imap://a", "-b", "imap://b", "--set",
 	               "listen=(\"imap://c\")", "-l", "imap://d"));
 	assert_int_equal(c.listen.count, 1);
-	assert_string_equal(c.listen.list[0], "imap://c");
+	assert_string_equal(c.listen.list[0].url, "imap://c");
 }
 
 static void listen_options_replace_the_file(void **state)
@@ -154,8 +154,8 @@ static void listen_options_replace_the_file(void **state)
 	assert_ok(load("-b", "imap://b", "-l", "imap://3", "--listen",
 	               "imap://4", "-limap://5"));
 	assert_int_equal(c.listen.count, 3);
-	assert_string_equal(c.listen.list[0], "imap://3");
-	assert_string_equal(c.listen.list[2], "imap://5");
+	assert_string_equal(c.listen.list[0].url, "imap://3");
+	assert_string_equal(c.listen.list[2].url, "imap://5");
 }
 
 static void environment_has_every_type(void **state)
@@ -336,8 +336,8 @@ static void values_that_are_not_built_are_named(void **state)
 	assert_int_equal(load("-b", "imap://b", "-l", "imap://a", "-l",
 	                      "imap+starttls://a"),
 	                 ERR_INVALID);
-	assert_string_equal(detail.text, "--listen: listen: imap+starttls:// "
-	                                 "is not built yet");
+	assert_string_equal(detail.text, "--listen: listen, entry 2: url: "
+	                                 "imap+starttls:// is not built yet");
 	assert_int_equal(load(GOOD, "--watch-login", "session"), ERR_INVALID);
 	assert_string_equal(detail.text,
 	                    "--watch-login: watch.login: \"session\" is not "
@@ -429,6 +429,41 @@ static void listeners_are_judged(void **state)
 	assert_ok(load("-b", "imap://b", "-l", "imap://[::1]:0"));
 	assert_ok(load("-b", "imap://b", "-l", "imaps://*:0", "--tls-cert",
 	               "/c", "--tls-key", "/k"));
+}
+
+/* One of many, as good as the only one. */
+static void certificates_are_enough_for_tls(void **state)
+{
+	(void)state;
+	assert_ok(load("-b", "imap://b", "-o",
+	               "tls.certificates=({certificate=\"/c\";})"));
+	assert_null(c.tls_certificate);
+	assert_int_equal(c.tls_certificates.count, 1);
+}
+
+static void environment_has_groups(void **state)
+{
+	static const char *const good[] = {
+		"IMAPBELL_LISTEN=({ url = \"imap://a\"; }, \"imap://b\")",
+		"IMAPBELL_ROUTES=({ domain = \"d\"; url = \"imap://e\"; })",
+		"IMAPBELL_BACKEND_URL=imap://b",
+		"IMAPBELL_BACKEND_FORWARD=proxy-v2", NULL
+	};
+	static const char *const bad[] = {
+		"IMAPBELL_ROUTES=({ domain = \"d\"; })", NULL
+	};
+	static const char *const none[] = { NULL };
+
+	(void)state;
+	assert_ok(load_env(good, none));
+	assert_int_equal(c.listen.count, 2);
+	assert_string_equal(c.listen.list[1].url, "imap://b");
+	assert_int_equal(c.routes.count, 1);
+	assert_string_equal(c.routes.list[0].domain, "d");
+	assert_string_equal(c.backend_forward, "proxy-v2");
+	assert_int_equal(load_env(bad, none), ERR_INVALID);
+	assert_string_equal(detail.text, "environment IMAPBELL_ROUTES: routes, "
+	                                 "entry 1: url is missing");
 }
 
 static void apns_url_is_judged(void **state)
@@ -550,6 +585,8 @@ int main(void)
 		TEST(backend_is_required),
 		TEST(bad_url_in_a_file_names_its_line),
 		TEST(listeners_are_judged),
+		TEST(certificates_are_enough_for_tls),
+		TEST(environment_has_groups),
 		TEST(apns_url_is_judged),
 		TEST(windows_must_fit_each_other),
 		TEST(state_moves_the_files_below_it),

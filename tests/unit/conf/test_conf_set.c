@@ -58,8 +58,8 @@ static void every_form_of_a_file(void **state)
 	                  "// the end\n"),
 		&detail));
 	assert_int_equal(c.listen.count, 2);
-	assert_string_equal(c.listen.list[0], "imaps://*:993");
-	assert_string_equal(c.listen.list[1], "imap://127.0.0.1:143");
+	assert_string_equal(c.listen.list[0].url, "imaps://*:993");
+	assert_string_equal(c.listen.list[1].url, "imap://127.0.0.1:143");
 	assert_string_equal(c.backend_url, "imap://127.0.0.1:1143");
 	assert_false(c.backend_verify);
 	assert_int_equal(c.push_allow.count, 2);
@@ -95,16 +95,10 @@ static void key_that_is_not_built_is_named(void **state)
 	        ":1: unknown key process.workers");
 	refused("a", "status = { listen = \"127.0.0.1:8080\"; };",
 	        ":1: unknown key status");
-	refused("a", "routes = ( { domain = \"a\"; url = \"imap://a\"; } );",
-	        ":1: unknown key routes");
-	refused("a", "tls = {\n certificates = (); };",
-	        ":2: unknown key tls.certificates");
 	refused("a", "apns = { token_key = \"k.p8\"; };",
 	        ":1: unknown key apns.token_key");
 	refused("a", "watch = { session_max_h = 168; };",
 	        ":1: unknown key watch.session_max_h");
-	refused("a", "backend = { forward = \"id\"; };",
-	        ":1: unknown key backend.forward");
 }
 
 static void group_and_value_are_told_apart(void **state)
@@ -224,8 +218,8 @@ static void text_of_a_string_stands_as_it_is(void **state)
 	assert_string_equal(c.backend_url, "imap://a");
 	assert_ok(set("backend.url", "\"imap://b\""));
 	assert_string_equal(c.backend_url, "imap://b");
-	assert_ok(set("backend.url", "\"imap://c"));
-	assert_string_equal(c.backend_url, "\"imap://c");
+	assert_ok(set("apns.topic", "\"c"));
+	assert_string_equal(c.apns_topic, "\"c");
 	assert_ok(set("apns.topic", "\""));
 	assert_string_equal(c.apns_topic, "\"");
 	assert_ok(set("apns.topic", "a \\ \"b\" ; # c = d"));
@@ -250,8 +244,8 @@ static void empty_string_is_not_set(void **state)
 	assert_ok(conf_set_file(&c, files_put("a", "backend = { ca = \"\"; };"),
 	                        &detail));
 	assert_null(c.backend_ca);
-	assert_ok(set("apns.url", "")); /* it has a default: judged later */
-	assert_string_equal(c.apns_url, "");
+	/* It has a default, so this is one that is no url. */
+	assert_int_equal(set("apns.url", ""), ERR_INVALID);
 }
 
 static void text_of_other_types_is_libconfig(void **state)
@@ -304,21 +298,164 @@ static void listen_takes_strings_and_groups(void **state)
 		"(5)",
 		"({ })",
 		"({ url = 5; })",
-		"({ uri = \"imap://a\"; })",
-		/* not built yet: refused, not ignored */
-		"({ url = \"imap://a\"; proxy_protocol = true; })",
 		"((\"imap://a\"))",
 	};
 
 	(void)state;
 	assert_ok(set("listen", "({ url = \"imap://a\"; }, \"imap://b\")"));
 	assert_int_equal(c.listen.count, 2);
-	assert_string_equal(c.listen.list[0], "imap://a");
+	assert_string_equal(c.listen.list[0].url, "imap://a");
+	assert_false(c.listen.list[0].proxy_protocol);
+	assert_ok(set("listen", "[\"imap://a\", \"imap://b\"]"));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(set("listen", bad[i]), ERR_INVALID);
-		assert_non_null(strstr(detail.text, "entry 1 of listen"));
+		assert_non_null(strstr(detail.text, "-o: listen, entry 1: "));
 	}
 	assert_int_equal(c.listen.count, 2);
+}
+
+static void who_may_send_the_proxy_header(void **state)
+{
+	(void)state;
+	assert_ok(set("listen", "({ url = \"imap://a\"; proxy_protocol = true;"
+	                        " proxy_trusted = (\"10.0.0.0/8\", "
+	                        "\"::1\"); })"));
+	assert_true(c.listen.list[0].proxy_protocol);
+	assert_int_equal(c.listen.list[0].proxy_trusted.count, 2);
+	assert_string_equal(c.listen.list[0].proxy_trusted.list[1], "::1");
+	refused("a",
+	        "listen = ( \"imap://a\",\n"
+	        "  { url = \"imap://b\"; proxy_protocol = true; } );\n",
+	        ":2: listen, entry 2: proxy_trusted is missing: whose PROXY "
+	        "header is believed? Everyone's: (\"0.0.0.0/0\", \"::/0\")");
+	refused("b",
+	        "listen = ( { url = \"imap://b\";\n"
+	        "  proxy_trusted = (\"10.0.0.0/8\", \"10.0.0.0/33\"); } );\n",
+	        ":2: listen, entry 1: proxy_trusted: \"10.0.0.0/33\" is neither "
+	        "an address nor a network (192.0.2.1, 10.0.0.0/8, "
+	        "2001:db8::/32)");
+	assert_int_equal(c.listen.list[0].proxy_trusted.count, 2);
+}
+
+static void certificates_of_a_file(void **state)
+{
+	(void)state;
+	assert_ok(conf_set_file(
+		&c,
+		files_put("a", "tls = { certificates = (\n"
+	                       "  { certificate = \"/a\"; key = \"/b\"; },\n"
+	                       "  { certificate = \"/c\"; } ); };\n"),
+		&detail));
+	assert_int_equal(c.tls_certificates.count, 2);
+	assert_string_equal(c.tls_certificates.list[0].certificate, "/a");
+	assert_string_equal(c.tls_certificates.list[0].key, "/b");
+	assert_string_equal(c.tls_certificates.list[1].certificate, "/c");
+	assert_null(c.tls_certificates.list[1].key);
+	refused("b", "tls = { certificates = ( { key = \"/a\"; } ); };",
+	        ":1: tls.certificates, entry 1: certificate is missing");
+	refused("b", "tls = { certificates = ( \"/a\" ); };",
+	        ":1: tls.certificates, entry 1: it must be "
+	        "{ certificate = ...; }");
+	refused("b", "tls = { certificates = \"/a\"; };",
+	        ":1: tls.certificates must be a list of groups, "
+	        "({ ... }, { ... })");
+}
+
+/* Each member with a value of its own; the rest has its default. */
+static void routes_of_a_file(void **state)
+{
+	const struct conf_route *r;
+
+	(void)state;
+	assert_ok(conf_set_file(
+		&c,
+		files_put("a",
+	                  "routes = (\n"
+	                  "  { domain = \"a.example\"; url = \"imap://a\"; },\n"
+	                  "  { domain = \"b.example\"; url = \"imaps://b\";\n"
+	                  "    ca = \"/ca\"; verify = false; name = \"n\";\n"
+	                  "    forward = \"id\"; } );\n"),
+		&detail));
+	assert_int_equal(c.routes.count, 2);
+	r = c.routes.list;
+	assert_string_equal(r[0].domain, "a.example");
+	assert_string_equal(r[0].url, "imap://a");
+	assert_string_equal(r[0].forward, "none");
+	assert_true(r[0].verify);
+	assert_null(r[0].ca);
+	assert_null(r[0].name);
+	assert_string_equal(r[1].ca, "/ca");
+	assert_string_equal(r[1].name, "n");
+	assert_string_equal(r[1].forward, "id");
+	assert_false(r[1].verify);
+}
+
+static void wrong_members_are_named(void **state)
+{
+	static const struct {
+		const char *member;
+		const char *tail;
+	} bad[] = {
+		{ "uri = \"imap://a\";", "unknown key uri" },
+		{ "verify = 1;", "verify must be true or false" },
+		{ "forward = \"xclient\";",
+		  "forward must be one of: none proxy-v1 proxy-v2 id" },
+		{ "ca = 5;", "ca must be a string in double quotes" },
+		{ "url = \"imap://*\";",
+		  "url: a host and a port above 0 are wanted" },
+		{ "url = \"https://a\";",
+		  "url: an imaps:// or imap:// url is wanted" },
+		{ "domain = \"a@b\";",
+		  "domain: \"a@b\" is no domain: what stands behind the @ of a "
+		  "user is wanted" },
+	};
+
+	char text[256], tail[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "routes = ( {\n%s } );\n",
+		         bad[i].member);
+		snprintf(tail, sizeof(tail), ":2: routes, entry 1: %s",
+		         bad[i].tail);
+		refused("a", text, tail);
+		files_clear(NULL);
+	}
+	refused("a", "routes = ( { domain = \"d\"; } );",
+	        ":1: routes, entry 1: url is missing");
+	refused("a", "routes = ( { domain = \"\"; url = \"imap://a\"; } );",
+	        ":1: routes, entry 1: domain is missing");
+	refused("a", "routes = ( \"imap://a\" );",
+	        ":1: routes, entry 1: it must be { domain = ...; }");
+	assert_int_equal(c.routes.count, 0);
+}
+
+static void domain_is_routed_once(void **state)
+{
+	(void)state;
+	refused("a",
+	        "routes = (\n"
+	        "  { domain = \"example.org\"; url = \"imap://a\"; },\n"
+	        "  { domain = \"b.example\"; url = \"imap://a\"; },\n"
+	        "  { domain = \"Example.ORG\"; url = \"imap://b\"; } );\n",
+	        ":4: routes, entry 3: domain \"Example.ORG\" is that of "
+	        "entry 1, too");
+}
+
+/* The line is that of the file in which the member stands. */
+static void included_entry_names_its_own_file(void **state)
+{
+	char text[128], wanted[256];
+
+	(void)state;
+	files_put("b", "\n{ domain = \"d\"; colour = 1; }\n");
+	snprintf(text, sizeof(text), "routes = (\n@include \"%s\"\n);\n",
+	         files_path("b"));
+	assert_int_equal(conf_set_file(&c, files_put("a", text), &detail),
+	                 ERR_INVALID);
+	snprintf(wanted, sizeof(wanted),
+	         "%s:2: routes, entry 1: unknown key colour", files_path("b"));
+	assert_string_equal(detail.text, wanted);
 }
 
 static void origin_is_what_set_it_last(void **state)
@@ -373,6 +510,12 @@ int main(void)
 		TEST(text_of_other_types_is_libconfig),
 		TEST(lists_replace_what_was_there),
 		TEST(listen_takes_strings_and_groups),
+		TEST(who_may_send_the_proxy_header),
+		TEST(certificates_of_a_file),
+		TEST(routes_of_a_file),
+		TEST(wrong_members_are_named),
+		TEST(domain_is_routed_once),
+		TEST(included_entry_names_its_own_file),
 		TEST(origin_is_what_set_it_last),
 		TEST(long_names_are_unknown_keys),
 	};

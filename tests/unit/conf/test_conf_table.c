@@ -97,7 +97,7 @@ static void fields_do_not_overlap(void **state)
 		[CONF_NUMBER] = sizeof(unsigned),
 		[CONF_BOOL] = sizeof(bool),
 		[CONF_STRINGS] = sizeof(struct conf_strings),
-		[CONF_LISTEN] = sizeof(struct conf_strings),
+		[CONF_GROUPS] = sizeof(struct conf_listens),
 	};
 
 	(void)state;
@@ -163,7 +163,8 @@ static void keys_without_default_are_not_set(void **state)
 		if (key->fallback != NULL)
 			continue;
 		assert_true(key->type == CONF_STRING ||
-		            key->type == CONF_STRINGS);
+		            key->type == CONF_STRINGS ||
+		            key->type == CONF_GROUPS);
 		assert_null(*(char *const *)field(&c, key));
 	}
 	conf_done(&c);
@@ -246,7 +247,7 @@ static void wrong_type_is_refused(void **state)
 				continue;
 			if (strcmp(v, "()") == 0 &&
 			    (key->type == CONF_STRINGS ||
-			     key->type == CONF_LISTEN))
+			     key->type == CONF_GROUPS))
 				continue;
 			refused(key, v);
 		}
@@ -284,8 +285,8 @@ static void each_word_of_a_choice_is_taken(void **state)
 	}
 }
 
-/* uncomment takes away each "#" that stands directly before a setting; prose
- * has a space after it. */
+/* uncomment takes away each "#" that stands directly before a setting or the
+ * lines of an entry; prose has a space after it. */
 static void uncomment(char *text)
 {
 	char *to = text;
@@ -294,8 +295,7 @@ static void uncomment(char *text)
 		bool starts =
 			from == text || from[-1] == '\n' || from[-1] == '\t';
 
-		if (!(starts && *from == '#' && from[1] >= 'a' &&
-		      from[1] <= 'z'))
+		if (!(starts && *from == '#' && from[1] != ' '))
 			*to++ = *from;
 	}
 	*to = '\0';

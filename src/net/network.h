@@ -3,21 +3,28 @@
 #ifndef NET_NETWORK_H
 #define NET_NETWORK_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/str.h"
+#include "net/address.h"
 
 struct network {
-	unsigned char family;    /* AF_INET or AF_INET6 */
-	unsigned char bits;      /* that count, 0 to 32 or 128 */
-	unsigned char bytes[16]; /* in network order, 0 behind |bits| */
+	struct address address; /* the bits behind the prefix are 0, the port */
+	unsigned bits;          /* that count */
 };
 
 /*
- * network_parse reads ADDRESS or ADDRESS/BITS. Bits of the address behind the
- * prefix are ignored; an IPv6 address that holds an IPv4 one counts as that.
- * Results: 0; ERR_INVALID.
+ * network_parse reads ADDRESS or ADDRESS/BITS; bits of the address behind the
+ * prefix are ignored. Results: 0; ERR_PARSE.
  */
 int network_parse(struct str text, struct network *n_r)
 	__attribute__((warn_unused_result));
+
+/* network_of is the network of |bits| in which |a| is, at most all it has. */
+struct network network_of(const struct address *a, unsigned bits);
+
+/* network_has tells whether |a| is in |n|; of another family it is not. */
+bool network_has(const struct network *n, const struct address *a);
 
 #endif

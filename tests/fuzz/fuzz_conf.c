@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "conf/conf_set.h"
@@ -140,8 +139,8 @@ static void parse_network(struct str text)
 
 	if (network_parse(text, &n) != ERR_OK)
 		return;
-	assert(n.family == AF_INET || n.family == AF_INET6);
-	assert(n.bits <= (n.family == AF_INET ? 32 : 128));
+	assert(n.bits <= 8 * address_len(&n.address));
+	assert(network_has(&n, &n.address));
 }
 
 static int parse_url(struct str text, struct err_detail *detail)

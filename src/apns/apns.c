@@ -345,6 +345,7 @@ static int make_tls(const struct apns *a, const struct credential *credential,
 {
 	struct tls_client_opts opts = {
 		.ca_file = a->ca_file,
+		.ca_key = "apns.ca",
 		.verify = true,
 		.alpn = "h2",
 		.http2 = true,

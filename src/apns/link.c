@@ -137,7 +137,7 @@ static void complain(struct apns_link *l, int rc, const char *why)
 	}
 	l->complaint = text;
 	l->complaint_ms = now;
-	if (rc == ERR_TLS || rc == ERR_AUTH)
+	if (rc == ERR_TLS || rc == ERR_AUTH || rc == ERR_UNTRUSTED)
 		log_error(&l->log, "%s", text.text);
 	else
 		log_warn(&l->log, "%s", text.text);

@@ -22,11 +22,12 @@ static const char *const texts[] = {
 	[-ERR_PERMISSION] = "permission denied",
 	[-ERR_CANCELED] = "canceled",
 	[-ERR_UNAVAILABLE] = "unavailable",
+	[-ERR_UNTRUSTED] = "certificate not trusted",
 };
 
 enum { TEXTS = sizeof(texts) / sizeof(texts[0]) };
 
-static_assert(TEXTS == -ERR_UNAVAILABLE + 1, "every result has a text");
+static_assert(TEXTS == -ERR_UNTRUSTED + 1, "every result has a text");
 
 const char *err_text(int rc)
 {

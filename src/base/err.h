@@ -9,20 +9,21 @@
 
 enum err {
 	ERR_OK = 0,
-	ERR_MORE = -1,        /* incomplete: feed more input */
-	ERR_PARSE = -2,       /* malformed: more input will not help */
-	ERR_LIMIT = -3,       /* a ceiling was reached */
-	ERR_IO = -4,          /* disk or socket refused */
-	ERR_TIMEOUT = -5,     /* a deadline passed */
-	ERR_DNS = -6,         /* a name did not resolve */
-	ERR_TLS = -7,         /* handshake or verification failed */
-	ERR_CLOSED = -8,      /* the peer ended the connection */
-	ERR_AUTH = -9,        /* credentials refused or not usable */
-	ERR_NOT_FOUND = -10,  /* no such thing */
-	ERR_INVALID = -11,    /* configuration or file content is wrong */
-	ERR_PERMISSION = -12, /* the system refused: bind, open, ownership */
-	ERR_CANCELED = -13,   /* the asker went away or we are stopping */
-	ERR_UNAVAILABLE = -14 /* cannot be done now, may work later */
+	ERR_MORE = -1,         /* incomplete: feed more input */
+	ERR_PARSE = -2,        /* malformed: more input will not help */
+	ERR_LIMIT = -3,        /* a ceiling was reached */
+	ERR_IO = -4,           /* disk or socket refused */
+	ERR_TIMEOUT = -5,      /* a deadline passed */
+	ERR_DNS = -6,          /* a name did not resolve */
+	ERR_TLS = -7,          /* the handshake failed */
+	ERR_CLOSED = -8,       /* the peer ended the connection */
+	ERR_AUTH = -9,         /* credentials refused or not usable */
+	ERR_NOT_FOUND = -10,   /* no such thing */
+	ERR_INVALID = -11,     /* configuration or file content is wrong */
+	ERR_PERMISSION = -12,  /* the system refused: bind, open, ownership */
+	ERR_CANCELED = -13,    /* the asker went away or we are stopping */
+	ERR_UNAVAILABLE = -14, /* cannot be done now, may work later */
+	ERR_UNTRUSTED = -15    /* the server's certificate is not believed */
 };
 
 /*

@@ -43,9 +43,9 @@ struct dial_from {
 
 /*
  * Called once: |rc| 0 and a stream without a handler, the caller's to close;
- * or ERR_DNS, ERR_TLS, ERR_AUTH (our certificate was refused), ERR_TIMEOUT,
- * ERR_CLOSED (refused, unreachable) with a sentence in |why| that names the
- * host and what failed.
+ * or ERR_DNS, ERR_TLS, ERR_UNTRUSTED (the certificate is not believed),
+ * ERR_AUTH (ours was refused), ERR_TIMEOUT, ERR_CLOSED (refused, unreachable)
+ * with a sentence in |why| that names the host and what failed.
  */
 typedef void dial_done_fn(void *arg, int rc, struct stream *stream,
                           const char *why);

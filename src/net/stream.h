@@ -40,9 +40,9 @@ struct stream_handler {
 	 * STREAM_HIGH_WATER. */
 	void (*on_drained)(void *arg);
 	/* The connection is lost: reset, TLS alert, handshake or verification
-	 * failure. |rc|: ERR_CLOSED, ERR_TIMEOUT, ERR_TLS, or ERR_AUTH when the
-	 * server refused our certificate. No event follows; the owner still has
-	 * to close. */
+	 * failure. |rc|: ERR_CLOSED, ERR_TIMEOUT, ERR_TLS, ERR_UNTRUSTED when
+	 * we refuse the server's certificate, ERR_AUTH when it refused ours.
+	 * No event follows; the owner still has to close. */
 	void (*on_error)(void *arg, int rc, const char *why);
 };
 

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/distrust.h"
 #include "net/tls_conn.h"
 
 /* RFC 9113 section 9.2.2 wants ephemeral keys and AEAD of TLS 1.2. */
@@ -383,9 +384,11 @@ int tls_client_new(const struct tls_client_opts *opts, struct tls_ctx **ctx_r,
 	int rc = ERR_OK;
 
 	ctx->verify = opts->verify;
+	ctx->ca_key = opts->ca_key;
+	(void)SSL_CTX_set_app_data(ctx->ssl, ctx);
 	SSL_CTX_set_verify(ctx->ssl,
 	                   opts->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
-	                   NULL);
+	                   opts->verify ? distrust_on_verify : NULL);
 	if (opts->verify)
 		rc = use_anchors(ctx, opts->ca_file, detail);
 	if (rc != ERR_OK)

@@ -28,6 +28,7 @@ struct tls_server_opts {
 
 struct tls_client_opts {
 	const char *ca_file; /* trust anchors, PEM; NULL: the system's store */
+	const char *ca_key;  /* what the operator calls that; static, or NULL */
 	bool verify;         /* chain and name; false for test set-ups only */
 	const char *alpn;    /* e.g. "h2": required of the peer; NULL: none */
 	struct str

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/distrust.h"
+
 struct tls_ctx *tls_ctx_hold(struct tls_ctx *ctx)
 {
 	ctx->holds++;
@@ -107,25 +109,6 @@ int tls_conn_check(const struct tls_ctx *ctx, const SSL *ssl,
 	               wanted, (const char *)ctx->alpn + 1);
 }
 
-/* verify_failure names the certificate's fault, and the name we expected. */
-static void verify_failure(SSL *ssl, long result, struct err_detail *detail)
-{
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	char *address;
-
-	if (result != X509_V_ERR_HOSTNAME_MISMATCH &&
-	    result != X509_V_ERR_IP_ADDRESS_MISMATCH) {
-		(void)err_set(detail, ERR_TLS, "certificate not trusted: %s",
-		              X509_verify_cert_error_string(result));
-		return;
-	}
-	address = X509_VERIFY_PARAM_get1_ip_asc(SSL_get0_param(ssl));
-	if (name == NULL)
-		name = address != NULL ? address : "this name";
-	(void)err_set(detail, ERR_TLS, "certificate is not for %s", name);
-	OPENSSL_free(address);
-}
-
 /* What a server says to a certificate that it does not like, or misses. */
 static bool is_about_certificate(int alert)
 {
@@ -144,14 +127,24 @@ static bool is_about_certificate(int alert)
 	}
 }
 
+/* is_not_tls: what came can be no record at all. */
+static bool is_not_tls(int reason)
+{
+	return reason == SSL_R_WRONG_VERSION_NUMBER ||
+	       reason == SSL_R_HTTP_REQUEST ||
+	       reason == SSL_R_PACKET_LENGTH_TOO_LONG;
+}
+
 int tls_conn_failure(SSL *ssl, struct err_detail *detail)
 {
 	int reason = ERR_GET_REASON(ERR_peek_last_error());
-	long result = SSL_get_verify_result(ssl);
 	int rc = ERR_TLS;
 
-	if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && result != X509_V_OK) {
-		verify_failure(ssl, result, detail);
+	if (distrust_take(ssl, detail) == ERR_OK) {
+		rc = ERR_UNTRUSTED;
+	} else if (is_not_tls(reason)) {
+		(void)err_set(detail, rc, "the peer does not speak tls: %s",
+		              tls_reason());
 	} else if (reason > SSL_AD_REASON_OFFSET &&
 	           reason <= SSL_AD_REASON_OFFSET + 255) {
 		reason -= SSL_AD_REASON_OFFSET;
@@ -168,5 +161,5 @@ int tls_conn_failure(SSL *ssl, struct err_detail *detail)
 
 bool tls_conn_is_failure(int rc)
 {
-	return rc == ERR_TLS || rc == ERR_AUTH;
+	return rc == ERR_TLS || rc == ERR_AUTH || rc == ERR_UNTRUSTED;
 }

@@ -18,6 +18,7 @@ struct tls_ctx {
 	unsigned int holds; /* the owner's, one per connection, per also */
 	bool is_server;
 	bool verify;
+	const char *ca_key;     /* for distrust */
 	unsigned char alpn[64]; /* as on the wire; [0] 0: none */
 	size_t alpn_len;
 	struct tls_ctx **also; /* by SNI; NULL at the end */
@@ -45,12 +46,13 @@ int tls_conn_check(const struct tls_ctx *ctx, const SSL *ssl,
 
 /*
  * tls_conn_failure turns what the error queue holds after SSL_ERROR_SSL into a
- * sentence. Returns ERR_TLS, or ERR_AUTH on the client side when the server
- * refused our certificate. The queue is empty afterwards.
+ * sentence. Returns ERR_TLS, or on the client side ERR_UNTRUSTED when we refuse
+ * the server's certificate, ERR_AUTH when it refused ours. The queue is empty
+ * afterwards.
  */
 int tls_conn_failure(SSL *ssl, struct err_detail *detail);
 
-/* tls_conn_is_failure: |rc| is one of these two. */
+/* tls_conn_is_failure: |rc| is one of these. */
 bool tls_conn_is_failure(int rc);
 
 /* tls_reason is OpenSSL's text for the newest error in the queue. */

@@ -9,6 +9,7 @@ int target_load(const struct conf *c, struct target *t_r,
 {
 	const struct tls_client_opts opts = {
 		.ca_file = c->backend_ca,
+		.ca_key = "backend.ca",
 		.verify = c->backend_verify,
 	};
 	struct target t = { 0 };

@@ -125,7 +125,7 @@ def closed(_):
     (lambda f: ["--backend-ca", f.apple.ca], "backend", "not trusted"),
     (lambda f: ["--backend-ca", "/absent"], "backend", r"backend\.ca.*absent"),
     (lambda f: ["-o", "backend.name=other.example"], "backend",
-     r"not for other\.example"),
+     r"not other\.example"),
     (lambda f: ["--tls-cert", "/absent"], "listener certificate",
      r"tls\.certificate: /absent"),
     (lambda f: ["--tls-key", f.apple.server_key], "listener certificate",

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "net/certificate.h"
 #include "net/stream.h"
 #include "net/tls.h"
 #include "testnet/testcert.h"
@@ -93,6 +95,9 @@ static void settle(struct set *s, const char *name)
 	testnet_run(&s->net, both_settled, s);
 }
 
+/* What the certificate of the set is for. */
+#define WRONG "certificate is for mail.example.org, 127.0.0.1, not "
+
 /* expect_refusal wants the client to refuse in these words, and the server to
  * be told. */
 static void expect_refusal(struct set *s, const char *name, const char *why,
@@ -100,7 +105,7 @@ static void expect_refusal(struct set *s, const char *name, const char *why,
 {
 	connect_as(s, name);
 	testnet_run(&s->net, end_has_error, &s->client);
-	assert_int_equal(s->client.rc, ERR_TLS);
+	assert_int_equal(s->client.rc, ERR_UNTRUSTED);
 	assert_string_equal(s->client.why, why);
 	assert_int_equal(s->client.opens, 0);
 	stream_close(&s->client.stream);
@@ -132,15 +137,14 @@ static void wrong_name(void **state)
 
 	(void)state;
 	set_init(&s);
-	expect_refusal(&s, "imap.example.org",
-	               "certificate is not for imap.example.org",
+	expect_refusal(&s, "imap.example.org", WRONG "imap.example.org",
 	               "tls alert: bad certificate (42)");
-	expect_refusal(&s, "127.0.0.2", "certificate is not for 127.0.0.2",
+	expect_refusal(&s, "127.0.0.2", WRONG "127.0.0.2",
 	               "tls alert: bad certificate (42)");
-	expect_refusal(&s, "::1", "certificate is not for 0:0:0:0:0:0:0:1",
+	expect_refusal(&s, "::1", WRONG "0:0:0:0:0:0:0:1",
 	               "tls alert: bad certificate (42)");
 	/* Never "any name", however odd it is. */
-	expect_refusal(&s, "", "certificate is not for this name",
+	expect_refusal(&s, "", WRONG "invalid.invalid",
 	               "tls alert: bad certificate (42)");
 	set_done(&s);
 }
@@ -154,8 +158,7 @@ static void untrusted(void **state)
 	set_init(&s);
 	use(&s.client_tls, testcert_client(stranger, NULL));
 	expect_refusal(&s, "mail.example.org",
-	               "certificate not trusted: "
-	               "unable to get local issuer certificate",
+	               "certificate not trusted: issuer \"Test CA\" unknown",
 	               "tls alert: unknown CA (48)");
 	testcert_free(&stranger);
 	set_done(&s);
@@ -167,16 +170,88 @@ static void expired(void **state)
 	struct testcert_opts opts = { .names = "mail.example.org",
 		                      .from_s = -7200,
 		                      .to_s = -60 };
+	char why[96];
+	char day[16];
 
 	(void)state;
 	set_init(&s);
+	certificate_day(((int64_t)time(NULL) + opts.to_s) * 1000, day);
+	(void)snprintf(why, sizeof(why), "certificate for %s expired on %s",
+	               opts.names, day);
 	opts.issuer = s.ca;
 	testcert_free(&s.cert);
 	s.cert = testcert_new(&opts);
 	use(&s.server_tls, testcert_server(s.cert, NULL));
-	expect_refusal(&s, "mail.example.org",
-	               "certificate not trusted: certificate has expired",
+	expect_refusal(&s, "mail.example.org", why,
 	               "tls alert: certificate expired (45)");
+	set_done(&s);
+}
+
+static void not_yet_valid(void **state)
+{
+	struct set s;
+	struct testcert_opts opts = { .names = "mail.example.org",
+		                      .from_s = 86400,
+		                      .to_s = 2 * 86400 };
+	char why[96];
+	char day[16];
+
+	(void)state;
+	set_init(&s);
+	certificate_day(((int64_t)time(NULL) + opts.from_s) * 1000, day);
+	(void)snprintf(why, sizeof(why),
+	               "certificate for %s is not valid before %s", opts.names,
+	               day);
+	opts.issuer = s.ca;
+	testcert_free(&s.cert);
+	s.cert = testcert_new(&opts);
+	use(&s.server_tls, testcert_server(s.cert, NULL));
+	expect_refusal(&s, "mail.example.org", why,
+	               "tls alert: bad certificate (42)");
+	set_done(&s);
+}
+
+/* Nobody signed it but itself, and the operator reads which key is for that. */
+static void self_signed(void **state)
+{
+	struct tls_client_opts opts = { .verify = true,
+		                        .ca_key = "backend.ca" };
+	struct tls_ctx *ctx = NULL;
+	struct set s;
+
+	(void)state;
+	set_init(&s);
+	opts.ca_file = testcert_file(s.ca);
+	assert_ok(tls_client_new(&opts, &ctx, NULL));
+	use(&s.client_tls, ctx);
+	testcert_free(&s.cert);
+	s.cert = issue(NULL, "mail.example.org");
+	use(&s.server_tls, testcert_server(s.cert, NULL));
+	expect_refusal(&s, "mail.example.org",
+	               "certificate not trusted: self-signed by "
+	               "\"mail.example.org\": set backend.ca",
+	               "tls alert: unknown CA (48)");
+	set_done(&s);
+}
+
+/* A server whose port speaks no TLS. */
+static void not_tls_from_a_server(void **state)
+{
+	struct set s;
+	int fds[2];
+
+	(void)state;
+	set_init(&s);
+	testnet_pair(fds);
+	end_init(&s.client, &s.net,
+	         stream_connected(s.net.loop, fds[0], s.client_tls, "x"));
+	end_init(&s.server, &s.net, stream_accepted(s.net.loop, fds[1], NULL));
+	assert_ok(stream_write(s.server.stream, STR("* OK hello\r\n")));
+	testnet_run(&s.net, end_has_error, &s.client);
+	assert_int_equal(s.client.rc, ERR_TLS);
+	assert_string_equal(
+		s.client.why,
+		"the peer does not speak tls: wrong version number");
 	set_done(&s);
 }
 
@@ -276,7 +351,8 @@ static void not_tls_at_all(void **state)
 	assert_ok(stream_write(s.client.stream, STR("GET / HTTP/1.1\r\n\r\n")));
 	testnet_run(&s.net, end_has_error, &s.server);
 	assert_int_equal(s.server.rc, ERR_TLS);
-	assert_string_equal(s.server.why, "tls: http request");
+	assert_string_equal(s.server.why,
+	                    "the peer does not speak tls: http request");
 	set_done(&s);
 }
 
@@ -317,8 +393,7 @@ static void certificate_by_sni(void **state)
 	assert_int_equal(s.client.opens, 1);
 	settle(&s, "mail.example.org");
 	assert_int_equal(s.client.opens, 1);
-	expect_refusal(&s, "nobody.example.net",
-	               "certificate is not for nobody.example.net",
+	expect_refusal(&s, "nobody.example.net", WRONG "nobody.example.net",
 	               "tls alert: bad certificate (42)");
 	testcert_free(&cert);
 	set_done(&s);
@@ -512,6 +587,9 @@ int main(void)
 		cmocka_unit_test(wrong_name),
 		cmocka_unit_test(untrusted),
 		cmocka_unit_test(expired),
+		cmocka_unit_test(not_yet_valid),
+		cmocka_unit_test(self_signed),
+		cmocka_unit_test(not_tls_from_a_server),
 		cmocka_unit_test(self_signed_anchor),
 		cmocka_unit_test(verification_off),
 		cmocka_unit_test(alpn),

@@ -282,6 +282,8 @@ static void on_response(struct session *s, struct str response)
 		login_unavailable(s, l->opening.why.text);
 		break;
 	case IMAP_OPENING_GREETING:
+	case IMAP_OPENING_STARTTLS:
+	case IMAP_OPENING_TLS:
 	case IMAP_OPENING_CAPABILITY:
 	case IMAP_OPENING_LOGIN:
 	case IMAP_OPENING_PROBED:
@@ -301,8 +303,6 @@ void login_on_bytes(struct session *s, struct str *in)
 		if (rc != 0) {
 			login_unavailable(s, "it does not speak IMAP");
 			return;
-	case IMAP_OPENING_STARTTLS:
-	case IMAP_OPENING_TLS:
 		}
 		on_response(s, response);
 	}

@@ -3,7 +3,9 @@
  * sessions - two lists, the oldest first: all, and those not logged in; these
  * by their address, too, so that a stranger costs the same however many there
  * are. When it gets tight the oldest that has not even tried to log in goes: an
- * attacker has to be quick to keep others out, who need a second.
+ * attacker has to be quick to keep others out, who need a second. Where all of
+ * them try, the oldest goes nevertheless, but not for one of its own address:
+ * the wait for a refusal would cost a guesser nothing.
  */
 #include "proxy/sessions.h"
 
@@ -85,12 +87,17 @@ void sessions_free(struct sessions **allp)
 	*allp = NULL;
 }
 
+/* Of an IPv6 address what belongs to one customer at least: RFC 6177. */
+enum { HOST_IPV6_LEN = 64 / 8 };
+
 /* host_name is a session's peer address without the port, as octets; empty if
  * the peer was gone before we looked. */
 static struct str host_name(const struct session *s)
 {
+	size_t len = address_len(&s->client_addr);
+
 	return str_new((const char *)s->client_addr.bytes,
-	               address_len(&s->client_addr));
+	               len > HOST_IPV6_LEN ? HOST_IPV6_LEN : len);
 }
 
 static struct sessions_host *host_find(const struct sessions *all,
@@ -155,7 +162,7 @@ static bool make_room(struct sessions *all)
 	TAILQ_FOREACH(s, &all->pending, pending)
 		if (is_waiting(s))
 			break;
-	return evict(s);
+	return evict(s != NULL ? s : TAILQ_FIRST(&all->pending));
 }
 
 /* host_admits: one more of address |name| may come, perhaps for another that

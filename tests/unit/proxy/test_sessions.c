@@ -46,6 +46,54 @@ static void the_oldest_stranger_goes(void **arg)
 	stage_done(&st);
 }
 
+/* Logins that hang, or wait for their refusal, do not keep others out. */
+static void where_all_log_in_the_oldest_goes(void **arg)
+{
+	struct crowd c;
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.sessions_max = 2;
+	stage_start(&st);
+	come(&st, &c, 2);
+	for (size_t i = 0; i < 2; i++) {
+		fake_push(c.peers[i], STR("a LOGIN u1 pw\r\n"));
+		fake_run(st.loop);
+	}
+	st.backend = fake_dial_connect(st.loop, 0);
+	fake_run(st.loop);
+	stage_b(&st, STAGE_GREETING);
+	st.client = fake_accept(st.loop, 143);
+	fake_run(st.loop);
+	stage_sees(c.peers[0], TOO_MANY, __LINE__);
+	assert_true(fake_is_closed(c.peers[0]));
+	assert_true(fake_is_closed(st.backend));
+	assert_false(fake_is_closed(c.peers[1]));
+	assert_false(fake_is_closed(st.client));
+	go(&c, 2);
+	stage_done(&st);
+}
+
+static void refused_logins_go_too(void **arg)
+{
+	struct stage st;
+	struct crowd c;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.sessions_max = 1;
+	stage_start(&st);
+	stage_login_as(&st, "user", "L NO\r\n");
+	stage_sees_c(&st, ""); /* not yet */
+	come(&st, &c, 1);
+	stage_sees_c(&st, TOO_MANY);
+	assert_true(fake_is_closed(st.client));
+	assert_false(fake_is_closed(c.peers[0]));
+	go(&c, 1);
+	stage_done(&st);
+}
+
 static void full_of_users_refuses(void **arg)
 {
 	struct fake_peer *late;
@@ -114,6 +162,26 @@ static void addresses_are_counted_apart(void **arg)
 	for (size_t i = 0; i < CLIENTS; i++)
 		assert_false(fake_is_closed(c.peers[i]));
 	go(&c, CLIENTS);
+	stage_done(&st);
+}
+
+/* Who has one IPv6 address has 2^64 of them. */
+static void network_of_ipv6_is_one(void **arg)
+{
+	struct crowd c;
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	st.opts.logins_pending_per_address = 1;
+	stage_start(&st);
+	st.client = come_from(&st, "[2001:db8:1:2::1]:1");
+	c.peers[0] = come_from(&st, "[2001:db8:1:3::1]:1");
+	assert_false(fake_is_closed(st.client));
+	c.peers[1] = come_from(&st, "[2001:db8:1:2:ffff::2]:1");
+	assert_true(fake_is_closed(st.client));
+	assert_false(fake_is_closed(c.peers[0]));
+	go(&c, 2);
 	stage_done(&st);
 }
 
@@ -248,9 +316,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_oldest_stranger_goes),
+		cmocka_unit_test(where_all_log_in_the_oldest_goes),
+		cmocka_unit_test(refused_logins_go_too),
 		cmocka_unit_test(full_of_users_refuses),
 		cmocka_unit_test(pending_logins_of_one_address),
 		cmocka_unit_test(addresses_are_counted_apart),
+		cmocka_unit_test(network_of_ipv6_is_one),
 		cmocka_unit_test(who_is_gone_already_costs_nobody_his_place),
 		cmocka_unit_test(a_login_under_way_stays),
 		cmocka_unit_test(drain_lets_users_finish),

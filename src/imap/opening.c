@@ -11,14 +11,10 @@
 
 #include "base/log.h"
 #include "imap/capability.h"
+#include "imap/sasl.h"
 
 /* No other command is under way then. */
 #define STARTTLS_TAG "S0"
-
-enum {
-	/* Two names and a password in base64, and a tag. */
-	EMIT_MAX = 16 * 1024,
-};
 
 void imap_opening_init(struct imap_opening *o,
                        const struct imap_opening_opts *opts)
@@ -30,7 +26,7 @@ void imap_opening_init(struct imap_opening *o,
 	o->opts.tag = STR_NULL; /* the copy is the one that stays */
 	tag = str_sub(tag, 0, sizeof(o->tag) - 1);
 	memcpy(o->tag, tag.data, tag.len);
-	imap_emit_init(&o->emit, EMIT_MAX);
+	imap_emit_init(&o->emit, IMAP_OPENING_SEND_MAX);
 	buf_init(&o->greeting_list, IMAP_EDIT_HELD);
 	buf_init(&o->list, IMAP_EDIT_HELD);
 }
@@ -200,13 +196,22 @@ static enum imap_opening_state on_probe(struct imap_opening *o,
 	return IMAP_OPENING_PROBED;
 }
 
+/* is_proved: what the mechanism demands of the client was sent. */
+static bool is_proved(const struct imap_opening *o)
+{
+	const struct imap_sasl *m = imap_sasl_of(o->opts.login->method);
+
+	return m == NULL || (o->challenges >= m->challenges_min &&
+	                     o->state != IMAP_OPENING_CHALLENGE);
+}
+
 /* on_login_reply ends the login, also when a literal of it was pending. */
 static enum imap_opening_state on_login_reply(struct imap_opening *o,
                                               const struct imap_response *r)
 {
 	if (r->status != IMAP_STATUS_OK)
 		return say(o, IMAP_OPENING_REFUSED, "login refused", r->text);
-	if (!imap_emit_finished(&o->emit))
+	if (!imap_emit_finished(&o->emit) || !is_proved(o))
 		return fail(o, "OK before the login was sent", STR_NULL);
 	return IMAP_OPENING_OPEN;
 }
@@ -215,7 +220,7 @@ static enum imap_opening_state on_login_reply(struct imap_opening *o,
 static bool is_id_reply(const struct imap_opening *o,
                         const struct imap_response *r)
 {
-	if (o->state != IMAP_OPENING_LOGIN || o->ids_open == 0)
+	if (o->ids_open == 0)
 		return false;
 	return r->cls == IMAP_CLASS_TAGGED
 	               ? str_eq(r->tag, id_tag(o))
@@ -231,18 +236,35 @@ static bool take_id_reply(struct imap_opening *o, const struct imap_response *r)
 	return false;
 }
 
-/* on_login waits for "+" where there is a stop, and for the tagged reply. */
+/*
+ *   continue-req    = "+" SP (resp-text / base64) CRLF
+ * Where the login has a stop, its content does not matter; behind the last one
+ * it asks the client itself.
+ */
+static enum imap_opening_state on_continuation(struct imap_opening *o,
+                                               const struct imap_response *r,
+                                               struct buf *send)
+{
+	const struct imap_sasl *m = imap_sasl_of(o->opts.login->method);
+
+	if (!imap_emit_finished(&o->emit))
+		return send_next(o, IMAP_OPENING_LOGIN, send);
+	if (m == NULL || o->challenges == m->challenges_max ||
+	    o->state == IMAP_OPENING_CHALLENGE)
+		return fail(o, "unexpected continuation", STR_NULL);
+	o->challenges++;
+	o->challenge = r->text;
+	return IMAP_OPENING_CHALLENGE;
+}
+
+/* on_login waits for "+" and for the tagged reply. */
 static enum imap_opening_state on_login(struct imap_opening *o,
                                         const struct imap_response *r,
                                         struct buf *send)
 {
-	if (r->cls == IMAP_CLASS_CONTINUATION) {
-		if (imap_emit_finished(&o->emit))
-			return fail(o, "unexpected continuation", STR_NULL);
-		return send_next(o, IMAP_OPENING_LOGIN, send);
-	}
-	return r->cls == IMAP_CLASS_TAGGED ? on_login_reply(o, r)
-	                                   : IMAP_OPENING_LOGIN;
+	if (r->cls == IMAP_CLASS_CONTINUATION)
+		return on_continuation(o, r, send);
+	return r->cls == IMAP_CLASS_TAGGED ? on_login_reply(o, r) : o->state;
 }
 
 /* step takes a response that is IMAP and neither BYE nor someone's tag. */
@@ -261,6 +283,7 @@ static enum imap_opening_state step(struct imap_opening *o, struct str response,
 	case IMAP_OPENING_CAPABILITY:
 		return on_probe(o, response, r);
 	case IMAP_OPENING_LOGIN:
+	case IMAP_OPENING_CHALLENGE:
 		return on_login(o, r, send);
 	case IMAP_OPENING_OPEN:
 	case IMAP_OPENING_REFUSED:
@@ -284,6 +307,7 @@ static bool is_ours(const struct imap_opening *o, struct str tag)
 		return str_eq(tag, STR(STARTTLS_TAG));
 	case IMAP_OPENING_CAPABILITY:
 	case IMAP_OPENING_LOGIN:
+	case IMAP_OPENING_CHALLENGE:
 		return str_eq(tag, str_of(o->tag));
 	case IMAP_OPENING_GREETING:
 	case IMAP_OPENING_TLS:
@@ -300,7 +324,8 @@ enum imap_opening_state imap_opening_feed(struct imap_opening *o,
                                           struct str response, struct buf *send,
                                           bool *for_client_r)
 {
-	bool login = o->state == IMAP_OPENING_LOGIN;
+	bool login = o->state == IMAP_OPENING_LOGIN ||
+	             o->state == IMAP_OPENING_CHALLENGE;
 	struct imap_response r;
 
 	*for_client_r = false;
@@ -319,6 +344,18 @@ enum imap_opening_state imap_opening_feed(struct imap_opening *o,
 	*for_client_r = login && o->state != IMAP_OPENING_FAILED &&
 	                r.cls != IMAP_CLASS_CONTINUATION;
 	return o->state;
+}
+
+int imap_opening_respond(struct imap_opening *o, struct imap_login *l,
+                         struct str base64, struct buf *send)
+{
+	int rc;
+
+	assert(o->state == IMAP_OPENING_CHALLENGE);
+	rc = imap_sasl_answer(l, base64, send);
+	if (rc == ERR_OK)
+		o->state = IMAP_OPENING_LOGIN;
+	return rc;
 }
 
 bool imap_opening_left(struct imap_opening *o, size_t len)

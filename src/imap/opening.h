@@ -16,6 +16,9 @@
 #include "imap/login.h"
 #include "imap/response.h"
 
+/* Room for what is sent at once: a token in base64. */
+#define IMAP_OPENING_SEND_MAX ((size_t)192 * 1024)
+
 /* Ours, and the client's. */
 enum { IMAP_OPENING_IDS = 2 };
 
@@ -35,6 +38,7 @@ enum imap_opening_state {
 	IMAP_OPENING_TLS,        /* it got its OK: the caller starts TLS */
 	IMAP_OPENING_CAPABILITY, /* probe: CAPABILITY was sent */
 	IMAP_OPENING_LOGIN,      /* the login was sent, perhaps in part */
+	IMAP_OPENING_CHALLENGE,  /* see |challenge|: the caller responds */
 	IMAP_OPENING_OPEN,       /* tagged OK: authenticated */
 	IMAP_OPENING_REFUSED,    /* tagged NO or BAD to the login */
 	IMAP_OPENING_PROBED,     /* both lists are known */
@@ -46,6 +50,8 @@ struct imap_opening {
 	struct imap_opening_opts opts;
 	char tag[72];
 	unsigned ids_open; /* ID commands without a tagged reply */
+	unsigned challenges;
+	struct str challenge; /* in base64; lies in the response */
 	struct imap_emit emit;
 	struct buf greeting_list; /* words of the greeting, if believed */
 	struct buf list;          /* probe: of the CAPABILITY command */
@@ -66,6 +72,15 @@ void imap_opening_done(struct imap_opening *o);
 enum imap_opening_state imap_opening_feed(struct imap_opening *o,
                                           struct str response, struct buf *send,
                                           bool *for_client_r);
+
+/*
+ * imap_opening_respond appends to |send|, in IMAP_OPENING_CHALLENGE, what the
+ * owner of the login, |l|, answers in base64. Results: 0; ERR_PARSE, ERR_LIMIT:
+ * that is no answer, nothing is sent.
+ */
+int imap_opening_respond(struct imap_opening *o, struct imap_login *l,
+                         struct str base64, struct buf *send)
+	__attribute__((warn_unused_result));
 
 /*
  * imap_opening_left tells, in IMAP_OPENING_TLS, that |len| octets were received

@@ -9,7 +9,6 @@
 
 #include "base/codec.h"
 #include "base/err.h"
-#include "imap/capability.h"
 
 /* A command line that any server takes (RFC 7162 section 4); a longer initial
  * response waits for "+". */

@@ -286,6 +286,7 @@ static void on_response(struct session *s, struct str response)
 	case IMAP_OPENING_TLS:
 	case IMAP_OPENING_CAPABILITY:
 	case IMAP_OPENING_LOGIN:
+	case IMAP_OPENING_CHALLENGE:
 	case IMAP_OPENING_PROBED:
 		break;
 	}

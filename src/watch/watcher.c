@@ -370,6 +370,7 @@ static void watcher_login(struct watcher *w, struct str response)
 	case IMAP_OPENING_STARTTLS:
 	case IMAP_OPENING_TLS:
 	case IMAP_OPENING_LOGIN:
+	case IMAP_OPENING_CHALLENGE: /* not with a password */
 		if (!greeted)
 			loop_timer_set(w->timer, WATCHER_LOGIN_MS);
 		watcher_write(w, &out);

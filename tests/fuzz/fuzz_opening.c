@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A server from its greeting to the verdict, as an opening hears it. The first
- * octet chooses what is asked: "P" a probe, "L" LOGIN quoted, "l" LOGIN with
- * literals, "S" SASL PLAIN, "I" that with an initial response. No octet that
- * has to wait for "+" is sent before it; open is what was sent whole and got
- * its tagged OK; once it is over nothing more is sent; the client hears of
- * nothing but replies to its login.
+ * octet chooses what is asked, see kinds[]. No octet that has to wait for "+"
+ * is sent before it; open is what was sent whole, with the answers that the
+ * mechanism wants, and got its tagged OK; once it is over nothing more is sent;
+ * the client hears of nothing but replies to its login.
  */
 #include <assert.h>
 #include <string.h>
@@ -21,8 +20,41 @@
 
 static const struct str tag = { "t1", 2 };
 
+#define S(literal)                             \
+	{                                      \
+		(literal), sizeof(literal) - 1 \
+	}
+
+/* What a run asks, by its letter. */
+static const struct kind {
+	char letter;
+	enum imap_login_method method;
+	bool sasl_ir;
+	struct str user;
+	struct str secret;
+	struct str answer; /* to each challenge, in base64 */
+	unsigned answers;  /* at least, before it may be open */
+} kinds[] = {
+	{ 'L', IMAP_LOGIN_COMMAND, false, S("us\"er"), S("p\\w"), S(""), 0 },
+	{ 'l', IMAP_LOGIN_COMMAND, false, S("us\xc3\xa9r"),
+	  S("p\r\nt1 LOGOUT\r\n"), S(""), 0 },
+	{ 'S', IMAP_LOGIN_PLAIN, false, S("us\"er"), S("p\\w"), S(""), 0 },
+	{ 'I', IMAP_LOGIN_PLAIN, true, S("us\"er"), S("p\\w"), S(""), 0 },
+	{ 'N', IMAP_LOGIN_LOGIN, true, S("user"), S("pw"), S(""), 0 },
+	{ 'O', IMAP_LOGIN_OAUTHBEARER, true, S("user"), S("token"), S("AQ=="),
+	  0 },
+	{ 'X', IMAP_LOGIN_XOAUTH2, false, S("user"), S("token"), S(""), 0 },
+	{ 'C', IMAP_LOGIN_CRAM_MD5, false, S(""), S(""),
+	  /* "user" and 32 digits */
+	  S("dXNlciAwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg=="), 1 },
+	{ 'R', IMAP_LOGIN_SCRAM_SHA_256, true, S("user"), S("n,,n=user,r=x"),
+	  S("Yz1iaXdzLHI9eCxwPXk="), 1 },
+};
+
 /* An opening under way and what it was seen to do. */
 struct run {
+	const struct kind *kind; /* NULL: a probe */
+	unsigned answers;
 	struct imap_opening opening;
 	struct imap_login login;
 	struct imap_emit plain; /* what may be sent in all */
@@ -40,20 +72,19 @@ static void run_init(struct run *r, char what)
 	strict_init(&r->server);
 	imap_emit_init(&r->plain, SEND_MAX);
 	imap_emit_init(&r->with_ir, SEND_MAX);
-	if (what == 'P') {
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].letter == what)
+			r->kind = &kinds[i];
+	if (r->kind == NULL) {
 		must(imap_emit_text(&r->plain, STR("t1 CAPABILITY\r\n")));
 	} else {
-		r->login.method = what == 'S' || what == 'I'
-		                          ? IMAP_LOGIN_PLAIN
-		                          : IMAP_LOGIN_COMMAND;
-		r->login.user = str_dup(what == 'l' ? STR("us\xc3\xa9r")
-		                                    : STR("us\"er"));
-		r->login.password = secret_new(
-			what == 'l' ? STR("p\r\nt1 LOGOUT\r\n") : STR("p\\w"));
+		r->login.method = r->kind->method;
+		must(imap_login_set(&r->login, STR_NULL, r->kind->user,
+		                    r->kind->secret, IMAP_PASSWORD_MAX));
 		must(imap_login_emit(&r->login, tag, false, &r->plain));
 		must(imap_login_emit(&r->login, tag, true, &r->with_ir));
 		opts.login = &r->login;
-		opts.sasl_ir = what == 'I';
+		opts.sasl_ir = r->kind->sasl_ir;
 	}
 	imap_opening_init(&r->opening, &opts);
 }
@@ -68,13 +99,24 @@ static void run_done(struct run *r)
 	buf_reset(&r->sent);
 }
 
-/* is_due: just what may be sent of |e| by now was sent. */
+/* is_due: just what may be sent of |e| by now was sent, and then answers. */
 static bool is_due(const struct run *r, const struct imap_emit *e)
 {
 	size_t due =
 		r->pluses < e->stop_count ? e->stops[r->pluses] : e->text.len;
+	struct str sent = buf_str(&r->sent);
 
-	return str_eq(buf_str(&r->sent), str_sub(buf_str(&e->text), 0, due));
+	if (!str_starts(sent, str_sub(buf_str(&e->text), 0, due)))
+		return false;
+	(void)str_take(&sent, due);
+	for (unsigned i = 0; i < r->answers; i++) {
+		if (due != e->text.len || !str_starts(sent, r->kind->answer))
+			return false;
+		(void)str_take(&sent, r->kind->answer.len);
+		if (!str_byte(&sent, '\r') || !str_byte(&sent, '\n'))
+			return false;
+	}
+	return sent.len == 0;
 }
 
 static bool is_over(enum imap_opening_state state)
@@ -100,15 +142,21 @@ static void check_verdict(const struct run *r, const struct imap_response *said)
 	case IMAP_OPENING_LOGIN:
 		break;
 	case IMAP_OPENING_OPEN:
-		assert(is_reply(said, true) && r->opening.opts.login != NULL);
-		assert(str_eq(buf_str(&r->sent), buf_str(&r->plain.text)) ||
-		       str_eq(buf_str(&r->sent), buf_str(&r->with_ir.text)));
+		assert(is_reply(said, true) && r->kind != NULL);
+		assert(imap_emit_finished(&r->opening.emit));
+		assert(r->answers >= r->kind->answers);
+		assert(str_eq(r->login.user, STR("")) ==
+		       (r->kind->method == IMAP_LOGIN_CRAM_MD5 &&
+		        r->answers == 0));
+		break;
+	case IMAP_OPENING_CHALLENGE:
+		assert(r->kind != NULL && r->kind->method > IMAP_LOGIN_LOGIN);
 		break;
 	case IMAP_OPENING_REFUSED:
-		assert(is_reply(said, false) && r->opening.opts.login != NULL);
+		assert(is_reply(said, false) && r->kind != NULL);
 		break;
 	case IMAP_OPENING_PROBED:
-		assert(is_reply(said, true) && r->opening.opts.login == NULL);
+		assert(is_reply(said, true) && r->kind == NULL);
 		assert(r->opening.list.len > 0);
 		break;
 	case IMAP_OPENING_FAILED:
@@ -150,11 +198,30 @@ static void take_response(struct run *r, struct str response)
 		assert(is_due(r, &r->plain) || is_due(r, &r->with_ir));
 	else
 		assert(r->sent.len == sent);
-	assert(!for_client || (before == IMAP_OPENING_LOGIN &&
+	assert(!for_client || ((before == IMAP_OPENING_LOGIN ||
+	                        before == IMAP_OPENING_CHALLENGE) &&
 	                       said.cls != IMAP_CLASS_CONTINUATION &&
 	                       r->opening.state != IMAP_OPENING_FAILED));
 	check_verdict(r, &said);
 	check_why(r);
+}
+
+/* answer does so for the client, if it is asked; rubbish first. */
+static void answer(struct run *r)
+{
+	size_t sent = r->sent.len;
+
+	if (r->opening.state != IMAP_OPENING_CHALLENGE)
+		return;
+	assert(imap_opening_respond(&r->opening, &r->login, STR("*"),
+	                            &r->sent) == ERR_PARSE);
+	assert(r->sent.len == sent);
+	assert(r->opening.state == IMAP_OPENING_CHALLENGE);
+	must(imap_opening_respond(&r->opening, &r->login, r->kind->answer,
+	                          &r->sent));
+	assert(r->opening.state == IMAP_OPENING_LOGIN);
+	r->answers++;
+	assert(is_due(r, &r->plain) || is_due(r, &r->with_ir));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -170,8 +237,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	imap_reader_init(&reader, SEND_MAX);
 	cutter_init(&cutter, in, CUTS_RANDOM);
 	while (cutter_next(&cutter, &piece))
-		while (imap_reader_next(&reader, &piece, &response) == ERR_OK)
+		while (imap_reader_next(&reader, &piece, &response) == ERR_OK) {
 			take_response(&r, response);
+			answer(&r);
+		}
 	imap_reader_done(&reader);
 	run_done(&r);
 	return 0;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * backend - probes, one after the other. What was learnt stays until the next
- * one succeeds, so that a short fault changes nothing.
+ * one succeeds, so that a short fault changes nothing of what is listed.
  */
 #include "proxy/backend.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/backoff.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/rand.h"
 #include "imap/capability.h"
 #include "proxy/probe.h"
@@ -17,14 +20,35 @@
 /* How old the lists may get. */
 #define BACKEND_FRESH_MS ((uint64_t)300 * 1000)
 
-/* While the backend does not answer. */
+/* While it is down: nobody waits much longer than that for its return. */
 #define BACKEND_RETRY_MIN_MS 1000
-#define BACKEND_RETRY_MAX_MS 60000
+#define BACKEND_RETRY_MAX_MS 8000
 
 /* The connection of a probe, and as much again for the answers. */
 #define BACKEND_PROBE_MS ((uint64_t)10 * 1000)
 
 #define BACKEND_LIST_MAX ((size_t)8192)
+
+enum backend_state {
+	BACKEND_NEW, /* not heard of yet */
+	BACKEND_UP,
+	BACKEND_DOWN,
+	BACKEND_STATES
+};
+
+#define TO(state) (1U << BACKEND_##state)
+
+static const struct {
+	const char *name;
+	unsigned to;
+} states[] = {
+	[BACKEND_NEW] = { "new", TO(UP) | TO(DOWN) },
+	[BACKEND_UP] = { "up", TO(DOWN) },
+	[BACKEND_DOWN] = { "down", TO(UP) },
+};
+
+static_assert(sizeof(states) / sizeof(states[0]) == BACKEND_STATES,
+              "every state has a name");
 
 struct backend {
 	struct log_ctx log;
@@ -35,24 +59,51 @@ struct backend {
 	struct loop_timer *timer; /* until the next probe */
 	struct backoff backoff;
 	struct probe *probe; /* under way, or NULL */
-	bool is_known;
-	bool is_down;
+	enum backend_state state;
+	bool is_known;       /* a probe succeeded: the lists */
+	bool answered;       /* a login, since the probe began */
 	struct buf greeting; /* the lists, as the backend has them */
 	struct buf capability;
 };
 
-/* probe_failed: what is known stays; the next try comes with a delay. */
+static void backend_set_state(struct backend *b, enum backend_state to)
+{
+	assert(states[b->state].to & (1U << to));
+	log_debug(&b->log, "backend %s: %s -> %s", b->name.text,
+	          states[b->state].name, states[to].name);
+	b->state = to;
+	metric_set(METRIC_BACKEND_UP, to == BACKEND_UP);
+}
+
+/* set_down says |why| once. */
+static void set_down(struct backend *b, const char *why)
+{
+	if (b->state == BACKEND_DOWN) {
+		log_debug(&b->log, "backend %s: %s", b->name.text, why);
+		return;
+	}
+	log_error(&b->log, "backend %s is down: %s", b->name.text, why);
+	backend_set_state(b, BACKEND_DOWN);
+}
+
+static void set_up(struct backend *b)
+{
+	if (b->state == BACKEND_UP)
+		return;
+	log_info(&b->log, "backend %s is up", b->name.text);
+	backend_set_state(b, BACKEND_UP);
+}
+
+/* probe_failed: it is down, unless it was up for somebody else meanwhile. */
 static void probe_failed(struct backend *b, const char *why)
 {
-	uint32_t random;
-
-	if (!b->is_down)
-		log_warn(&b->log, "backend %s: %s", b->name.text, why);
+	if (b->answered && b->state == BACKEND_UP)
+		log_warn(&b->log, "backend %s: the probe failed: %s",
+		         b->name.text, why);
 	else
-		log_debug(&b->log, "backend %s: %s", b->name.text, why);
-	b->is_down = true;
-	rand_bytes(&random, sizeof(random));
-	loop_timer_set(b->timer, backoff_next(&b->backoff, random));
+		set_down(b, why);
+	loop_timer_set(b->timer,
+	               backoff_next(&b->backoff, rand_below(UINT32_MAX)));
 }
 
 /* keep makes |out| the list |words|; one that does not fit leaves the old. */
@@ -75,10 +126,8 @@ static void learn(struct backend *b, const struct imap_opening *o)
 {
 	keep(b, buf_str(&o->greeting_list), &b->greeting);
 	keep(b, buf_str(&o->list), &b->capability);
-	if (b->is_down || !b->is_known)
-		log_info(&b->log, "backend %s: up", b->name.text);
 	b->is_known = true;
-	b->is_down = false;
+	set_up(b);
 }
 
 static void on_probed(void *arg, const struct imap_opening *opening,
@@ -101,8 +150,18 @@ static void start_probe(void *arg)
 {
 	struct backend *b = arg;
 
+	b->answered = false;
 	b->probe = probe_start(b->loop, b->resolver, &b->target,
 	                       BACKEND_PROBE_MS, on_probed, b);
+}
+
+/* probe_now does not wait for the timer. */
+static void probe_now(struct backend *b)
+{
+	if (b->probe != NULL)
+		return;
+	loop_timer_cancel(b->timer);
+	start_probe(b);
 }
 
 struct backend *backend_new(struct loop *loop, struct resolver *resolver,
@@ -162,6 +221,32 @@ struct str backend_capability(const struct backend *b)
 bool backend_is_known(const struct backend *b)
 {
 	return b->is_known;
+}
+
+bool backend_is_down(const struct backend *b)
+{
+	return b->state == BACKEND_DOWN;
+}
+
+void backend_unreached(struct backend *b, const char *why)
+{
+	if (b->state == BACKEND_DOWN)
+		return; /* it was dialled before that */
+	set_down(b, why);
+	probe_now(b);
+}
+
+void backend_doubt(struct backend *b)
+{
+	if (b->state != BACKEND_DOWN)
+		probe_now(b);
+}
+
+void backend_answered(struct backend *b)
+{
+	b->answered = true;
+	if (b->state == BACKEND_NEW)
+		set_up(b);
 }
 
 bool backend_has(const struct backend *b, struct str word)

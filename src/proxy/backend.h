@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * backend - what is known of a backend without logging in: the two lists of
- * capabilities that it shows then, asked for by a probe connection every few
- * minutes.
+ * backend - what is known of a backend without logging in: whether it can be
+ * reached, and the two lists of capabilities that it shows then. Both are asked
+ * for by a probe connection, every few minutes while it is up and every few
+ * seconds while it is down.
  */
 #ifndef PROXY_BACKEND_H
 #define PROXY_BACKEND_H
@@ -32,7 +33,25 @@ const char *backend_name(const struct backend *b);
 struct str backend_greeting(const struct backend *b);
 struct str backend_capability(const struct backend *b);
 
-/* backend_is_known: a probe succeeded. */
+/*
+ * backend_is_down: nobody needs to dial. It is so from the first failure on,
+ * until a probe succeeds; each of the two changes has one log line.
+ */
+bool backend_is_down(const struct backend *b);
+
+/* backend_unreached: a dial for a login failed, |why| is the sentence. It is
+ * down until a probe, which begins now, succeeds. */
+void backend_unreached(struct backend *b, const char *why);
+
+/* backend_doubt: a login failed in a way that may be that connection's alone. A
+ * probe finds out now. */
+void backend_doubt(struct backend *b);
+
+/* backend_answered: it gave its verdict on a login, so it is up whatever has
+ * become of a probe meanwhile. */
+void backend_answered(struct backend *b);
+
+/* backend_is_known: a probe succeeded, once. */
 bool backend_is_known(const struct backend *b);
 
 /* backend_has: the backend itself listed |word|. */

@@ -7,7 +7,9 @@
 
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "imap/command.h"
 #include "imap/login.h"
 #include "imap/opening.h"
@@ -37,6 +39,9 @@
 
 /* A SASL response: as a LOGIN command, see intercept. */
 #define LOGIN_SASL_MAX ((size_t)16 * 1024)
+
+#define LOGIN_UNAVAILABLE \
+	"NO [UNAVAILABLE] The mail server cannot be reached, try again later."
 
 /* How long a password is kept for a registration that follows. */
 #define LOGIN_KEPT_MS ((uint64_t)60 * 1000)
@@ -119,6 +124,13 @@ static void back_to_prelogin(struct session *s)
 	loop_timer_set(s->timer, (uint64_t)s->env->opts->login_s * 1000);
 }
 
+static void limit_attempts(struct session *s)
+{
+	if (s->login_failures >= s->env->opts->login_failures ||
+	    s->login_attempts >= LOGIN_ATTEMPTS_MAX)
+		session_bye(s, "Too many failed logins.");
+}
+
 /* tell gives the client a verdict that was not OK. */
 static void tell(struct session *s)
 {
@@ -128,9 +140,7 @@ static void tell(struct session *s)
 	back_to_prelogin(s);
 	session_answer(s, buf_str(&reply));
 	buf_reset(&reply);
-	if (s->login_failures >= s->env->opts->login_failures ||
-	    s->login_attempts >= LOGIN_ATTEMPTS_MAX)
-		session_bye(s, "Too many failed logins.");
+	limit_attempts(s);
 }
 
 /* set_reply makes `tag text` the reply and drops what was kept for an OK. */
@@ -144,15 +154,22 @@ static void set_reply(struct session *s, struct str text)
 		session_close(s, "reply too long");
 }
 
+/* unavailable: the backend has been complained about. */
+static void unavailable(struct session *s)
+{
+	metric_add(METRIC_LOGINS_UNAVAILABLE, 1);
+	session_drop_backend(s);
+	set_reply(s, STR(LOGIN_UNAVAILABLE));
+	if (s->state != SESSION_CLOSING)
+		tell(s);
+}
+
 void login_unavailable(struct session *s, const char *why)
 {
 	log_error(&s->log, "backend %s: %s", backend_name(s->env->backend),
 	          why);
-	session_drop_backend(s);
-	set_reply(s, STR("NO [UNAVAILABLE] The mail server cannot be reached, "
-	                 "try again later."));
-	if (s->state != SESSION_CLOSING)
-		tell(s);
+	backend_doubt(s->env->backend);
+	unavailable(s);
 }
 
 /* is_passed: clients act on this code, so it may be seen. */
@@ -202,6 +219,7 @@ static void refused(struct session *s, struct str response)
 	struct buf text;
 	struct str rest;
 
+	backend_answered(s->env->backend);
 	session_drop_backend(s);
 	if (imap_response_parse(response, &r) != 0)
 		r = (struct imap_response){ .cls = IMAP_CLASS_OTHER };
@@ -229,6 +247,7 @@ static void accepted(struct session *s)
 	struct log_text user;
 	bool is_other = imap_login_is_other(&l->who);
 
+	backend_answered(s->env->backend);
 	log_info(&s->log, "login user=\"%s\" result=ok backend=%s push=%s",
 	         log_safe(s->user, &user), backend_name(s->env->backend),
 	         s->is_offered ? "offered" : "no");
@@ -321,10 +340,14 @@ static void on_dialled(void *arg, int rc, struct stream *stream,
 			stream_abort(&stream);
 		return;
 	}
-	if (rc != 0)
-		login_unavailable(s, why);
-	else
+	if (rc == 0) {
 		session_take_backend(s, stream);
+	} else if (rc == ERR_TIMEOUT) {
+		login_unavailable(s, why);
+	} else {
+		backend_unreached(s->env->backend, why);
+		unavailable(s);
+	}
 	session_update(s);
 }
 
@@ -355,13 +378,27 @@ static struct login *login_new(const struct session *s, struct str tag,
 	return l;
 }
 
+/* turn_away answers at once while the backend is down. */
+static void turn_away(struct session *s, struct str tag)
+{
+	metric_add(METRIC_LOGINS_UNAVAILABLE, 1);
+	s->login_attempts++;
+	session_reply(s, tag, STR_NULL, LOGIN_UNAVAILABLE);
+	limit_attempts(s);
+}
+
 /* begin dials for |who|, which becomes the attempt's. */
-static void begin(struct session *s, struct str tag,
-                  const struct imap_login *who)
+static void begin(struct session *s, struct str tag, struct imap_login *who)
 {
 	const struct proxy_opts *opts = s->env->opts;
-	struct login *l = login_new(s, tag, who);
+	struct login *l;
 
+	if (backend_is_down(s->env->backend)) {
+		imap_login_done(who);
+		turn_away(s, tag);
+		return;
+	}
+	l = login_new(s, tag, who);
 	s->login = l;
 	s->login_attempts++;
 	s->user = str_dup(l->who.user);

@@ -55,6 +55,21 @@ static void stage_probed(struct stage *st)
 	buf_reset(&reply);
 }
 
+static void stage_greeted(struct stage *st)
+{
+	fake_run(st->loop);
+	fake_push(st->probe, STR(STAGE_GREETING));
+	fake_run(st->loop);
+	stage_probed(st);
+}
+
+void stage_probe(struct stage *st)
+{
+	fake_peer_free(&st->probe);
+	st->probe = fake_dial_connect(st->loop, 0);
+	stage_greeted(st);
+}
+
 void stage_start(struct stage *st)
 {
 	struct err_detail why;
@@ -62,10 +77,7 @@ void stage_start(struct stage *st)
 	st->probe = fake_dial_connect(st->loop, 0);
 	must(proxy_new(st->loop, st->resolver, st->service, &st->opts,
 	               &st->proxy, &why));
-	fake_run(st->loop);
-	fake_push(st->probe, STR(STAGE_GREETING));
-	fake_run(st->loop);
-	stage_probed(st);
+	stage_greeted(st);
 }
 
 void stage_done(struct stage *st)

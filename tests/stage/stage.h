@@ -30,6 +30,10 @@ void stage_init(struct stage *st);
 void stage_start(struct stage *st);
 void stage_done(struct stage *st);
 
+/* stage_probe lets the oldest dial that waits, or the next, be a probe that
+ * succeeds. */
+void stage_probe(struct stage *st);
+
 /* stage_client connects a client and forgets the greeting. */
 void stage_client(struct stage *st);
 

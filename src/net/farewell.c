@@ -20,7 +20,7 @@ enum {
 };
 
 struct farewell {
-	LIST_ENTRY(farewell) entry;
+	TAILQ_ENTRY(farewell) entry;
 	struct farewells *all;
 	struct wire wire;
 	struct output out;
@@ -33,7 +33,8 @@ struct farewell {
 
 static void farewell_free(struct farewell *f, bool reset)
 {
-	LIST_REMOVE(f, entry);
+	TAILQ_REMOVE(&f->all->list, f, entry);
+	f->all->count--;
 	loop_io_free(&f->io);
 	loop_timer_free(&f->timer);
 	output_done(&f->out);
@@ -119,6 +120,9 @@ void farewell_start(struct farewells *all, struct wire *wire,
 {
 	struct farewell *f = xcalloc(1, sizeof(*f));
 
+	/* Not a reset: what it says has most likely arrived. */
+	if (all->count >= all->max)
+		farewell_free(TAILQ_FIRST(&all->list), false);
 	f->all = all;
 	f->wire = *wire;
 	*wire = (struct wire){ .fd = -1 };
@@ -127,18 +131,14 @@ void farewell_start(struct farewells *all, struct wire *wire,
 	f->peer_ended = peer_ended;
 	f->io = loop_io_new(all->loop, f->wire.fd, on_ready, f);
 	f->timer = loop_timer_new(all->loop, on_deadline, f);
-	LIST_INSERT_HEAD(&all->list, f, entry);
+	TAILQ_INSERT_TAIL(&all->list, f, entry);
+	all->count++;
 	loop_timer_set(f->timer, SEND_MS);
 	send_rest(f);
 }
 
 void farewells_finish(struct farewells *all)
 {
-	struct farewell *f;
-	struct farewell *next;
-
-	for (f = LIST_FIRST(&all->list); f != NULL; f = next) {
-		next = LIST_NEXT(f, entry);
-		farewell_free(f, true);
-	}
+	while (!TAILQ_EMPTY(&all->list))
+		farewell_free(TAILQ_FIRST(&all->list), true);
 }

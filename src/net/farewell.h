@@ -21,7 +21,9 @@ struct farewells {
 	struct loop *loop;
 	char *scratch;
 	size_t scratch_len;
-	LIST_HEAD(, farewell) list;
+	size_t max; /* the oldest goes for one above that */
+	size_t count;
+	TAILQ_HEAD(, farewell) list; /* the oldest first */
 };
 
 /*

@@ -463,21 +463,22 @@ static struct stream_pool *pool_of(struct loop *loop)
 		pool->farewells.loop = loop;
 		pool->farewells.scratch = pool->scratch;
 		pool->farewells.scratch_len = sizeof(pool->scratch);
-		LIST_INIT(&pool->farewells.list);
+		pool->farewells.max = STREAM_LINGERING_MAX;
+		TAILQ_INIT(&pool->farewells.list);
 		loop_keep(loop, pool, pool_free);
 	}
 	return pool;
 }
 
-static struct stream *stream_new(struct loop *loop, int fd, struct tls_ctx *tls,
-                                 const char *name)
+static struct stream *stream_new(struct loop *loop, int fd, enum wire_peer who,
+                                 struct tls_ctx *tls, const char *name)
 {
 	struct stream *s = xcalloc(1, sizeof(*s));
 	struct address peer;
 	struct address local;
 
 	s->pool = pool_of(loop);
-	wire_init(&s->wire, fd);
+	wire_init(&s->wire, fd, who);
 	stream_addresses(s, &peer, &local);
 	if (peer.family != AF_UNSPEC)
 		address_print(&peer, s->peer, sizeof(s->peer));
@@ -494,14 +495,14 @@ static struct stream *stream_new(struct loop *loop, int fd, struct tls_ctx *tls,
 struct stream *stream_accepted(struct loop *loop, int fd, struct tls_ctx *tls)
 {
 	assert(tls == NULL || tls->is_server);
-	return stream_new(loop, fd, tls, NULL);
+	return stream_new(loop, fd, WIRE_CLIENT, tls, NULL);
 }
 
 struct stream *stream_connected(struct loop *loop, int fd, struct tls_ctx *tls,
                                 const char *name)
 {
 	assert(tls == NULL || !tls->is_server);
-	return stream_new(loop, fd, tls, name);
+	return stream_new(loop, fd, WIRE_SERVER, tls, name);
 }
 
 void stream_start_tls(struct stream *s, struct tls_ctx *tls, const char *name)

@@ -53,6 +53,11 @@ struct stream_handler {
 /* Output that may wait before stream_write refuses. */
 #define STREAM_OUTPUT_MAX ((size_t)1024 * 1024)
 
+/* Closed streams of a loop that may still wait for their peers' end; above that
+ * the oldest goes without. Strangers that come and go at a rate would else fill
+ * the memory with their farewells. */
+#define STREAM_LINGERING_MAX ((size_t)1024)
+
 /*
  * stream_accepted takes a connected descriptor from a listener. |tls| NULL
  * makes it plain; else the server handshake starts. The descriptor is the

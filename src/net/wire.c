@@ -22,11 +22,23 @@
 #include "net/address.h"
 #include "net/tls_conn.h"
 
-enum {
-	KEEPALIVE_IDLE_S = 60,
-	KEEPALIVE_EVERY_S = 15,
-	KEEPALIVE_COUNT = 4,
-	USER_TIMEOUT_MS = 30000, /* unacknowledged for that long: dead */
+/* How long a peer may be silent before it counts as gone. */
+struct patience {
+	int idle_s;  /* nothing came for so long: it is asked for a sign */
+	int every_s; /* and again */
+	int count;   /* so often, where there is no TCP_USER_TIMEOUT */
+	/* Nothing was acknowledged for so long, or the peer takes nothing: it
+	 * is dead. In place of |count|, too. */
+	int dead_ms;
+};
+
+static const struct patience patience[] = {
+	/* A phone in a tunnel, or a client that was stopped in the midst of a
+	 * large message, comes back; each question wakes its radio up. */
+	[WIRE_CLIENT] = { 300, 60, 4, 300 * 1000 },
+	/* A machine room answers at once. A watcher that does not notice rings
+	 * nobody, and firewalls forget who is silent. */
+	[WIRE_SERVER] = { 60, 15, 4, 120 * 1000 },
 };
 
 static void set_int(int fd, int level, int option, int value)
@@ -35,25 +47,23 @@ static void set_int(int fd, int level, int option, int value)
 	(void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-/*
- * set_tcp makes a dead peer show: an IDLE session may be silent for half an
- * hour, and middleboxes forget connections long before that.
- */
-static void set_tcp(int fd)
+/* set_tcp makes a dead peer show: an IDLE session may be silent for half an
+ * hour. */
+static void set_tcp(int fd, const struct patience *p)
 {
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #ifdef TCP_KEEPIDLE
-	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EVERY_S);
-	set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, p->idle_s);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, p->every_s);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, p->count);
 #endif
 #ifdef TCP_USER_TIMEOUT
-	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, p->dead_ms);
 #endif
 }
 
-void wire_init(struct wire *w, int fd)
+void wire_init(struct wire *w, int fd, enum wire_peer peer)
 {
 	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof(addr);
@@ -64,7 +74,7 @@ void wire_init(struct wire *w, int fd)
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
 	    addr.ss_family != AF_UNIX)
-		set_tcp(fd);
+		set_tcp(fd, &patience[peer]);
 }
 
 static void drop_tls(struct wire *w)

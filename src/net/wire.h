@@ -35,9 +35,12 @@ struct wire {
 	struct wire_error *error; /* NULL until something failed */
 };
 
+/* Who is at the other end: how long it may be silent. */
+enum wire_peer { WIRE_CLIENT, WIRE_SERVER };
+
 /* wire_init takes |fd|, makes it non-blocking and sets what a TCP connection
  * of ours always has. */
-void wire_init(struct wire *w, int fd);
+void wire_init(struct wire *w, int fd, enum wire_peer peer);
 
 /* wire_done closes and frees. With |reset| the peer learns that it was no
  * orderly end. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* stream on real sockets: bytes in, bytes out, back pressure. Each rule plain,
  * with TLS 1.2 and with TLS 1.3. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -309,6 +311,47 @@ static void take_fd(void **state)
 	pair_done(&p);
 }
 
+static int option(int fd, int level, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = -1;
+
+	assert_ok(getsockopt(fd, level, name, &value, &len));
+	return value;
+}
+
+static void has_patience(int fd, int idle_s, int every_s, int dead_ms)
+{
+	assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+#ifdef TCP_KEEPIDLE
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), idle_s);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), every_s);
+#endif
+#ifdef TCP_USER_TIMEOUT
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), dead_ms);
+#endif
+}
+
+/* Clients may be phones in a tunnel; servers, ours and Apple's, are not. */
+static void who_is_silent_is_asked_for_a_sign(void **state)
+{
+	struct testnet net;
+	struct end server, client;
+	int fds[2];
+
+	(void)state;
+	testnet_init(&net);
+	testnet_pair(fds);
+	end_init(&server, &net, stream_accepted(net.loop, fds[0], NULL));
+	end_init(&client, &net, stream_connected(net.loop, fds[1], NULL, NULL));
+	has_patience(fds[0], 300, 60, 300000);
+	has_patience(fds[1], 60, 15, 120000);
+	end_done(&server);
+	end_done(&client);
+	testnet_done(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +366,7 @@ int main(void)
 		cmocka_unit_test(back_pressure),
 		cmocka_unit_test(fair_turns),
 		cmocka_unit_test(take_fd),
+		cmocka_unit_test(who_is_silent_is_asked_for_a_sign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

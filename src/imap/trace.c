@@ -103,8 +103,18 @@ static void show_authenticate(struct str args, struct buf *out)
 		show(STR(" <secret>"), out);
 }
 
+/* is_secret: what follows the verb of |c| is, or may be, a password. */
+static bool is_secret(const struct imap_command *c, enum imap_trace trace)
+{
+	if (imap_command_is(c, STR("LOGIN")))
+		return true;
+	return trace == IMAP_TRACE_STRANGER && c->args.len > 0 &&
+	       !imap_command_is(c, STR("ID"));
+}
+
 /* show_command shows a client's first line, of which the end may be missing. */
-static void show_command(struct str line, struct buf *out)
+static void show_command(struct str line, enum imap_trace trace,
+                         struct buf *out)
 {
 	struct imap_command c;
 
@@ -119,17 +129,17 @@ static void show_command(struct str line, struct buf *out)
 	show(c.tag, out);
 	show(STR(" "), out);
 	show(c.verb, out);
-	if (imap_command_is(&c, STR("LOGIN"))) {
-		show(STR(" <secret>"), out);
-	} else if (imap_command_is(&c, STR("AUTHENTICATE"))) {
+	if (imap_command_is(&c, STR("AUTHENTICATE"))) {
 		show_authenticate(c.args, out);
+	} else if (is_secret(&c, trace)) {
+		show(STR(" <secret>"), out);
 	} else if (c.args.len > 0) {
 		show(STR(" "), out);
 		show_tokens(c.args, out);
 	}
 }
 
-void imap_trace_frame(const struct imap_frame *frame, bool sasl,
+void imap_trace_frame(const struct imap_frame *frame, enum imap_trace trace,
                       struct buf *out)
 {
 	if (frame->kind == IMAP_FRAME_LITERAL)
@@ -137,12 +147,12 @@ void imap_trace_frame(const struct imap_frame *frame, bool sasl,
 	else if (frame->kind == IMAP_FRAME_BAD)
 		show_size(imap_frame_error_text(frame->error), frame->text.len,
 		          out);
-	else if (sasl)
+	else if (trace == IMAP_TRACE_SECRET)
 		show(STR("<secret>"), out);
 	else if (!frame->first)
 		show_size("continued", frame->text.len, out);
 	else if (frame->cls == IMAP_CLASS_NONE)
-		show_command(frame->text, out);
+		show_command(frame->text, trace, out);
 	else
 		show(imap_line_body(frame->text), out);
 }

@@ -216,12 +216,16 @@ void session_set_traced(struct session *s, struct str user)
 void session_trace(const struct session *s, const char *from,
                    const struct imap_frame *frame, bool secret)
 {
+	enum imap_trace trace = secret ? IMAP_TRACE_SECRET
+	                        : s->state == SESSION_RELAY
+	                                ? IMAP_TRACE_OPEN
+	                                : IMAP_TRACE_STRANGER;
 	struct buf text;
 
 	if (!s->traced)
 		return;
 	buf_init(&text, SESSION_TRACE_MAX);
-	imap_trace_frame(frame, secret, &text);
+	imap_trace_frame(frame, trace, &text);
 	log_info(&s->log, "trace %s: %.*s", from, (int)text.len,
 	         text.data != NULL ? text.data : "");
 	buf_reset(&text);

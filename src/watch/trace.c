@@ -55,7 +55,10 @@ static void trace(struct watch_trace *t, struct imap_framer *framer,
 	buf_init(&line, TRACE_LINE_MAX);
 	while (imap_framer_next(framer, &text, &frame) == ERR_OK) {
 		buf_clear(&line);
-		imap_trace_frame(&frame, login && !frame.first, &line);
+		imap_trace_frame(&frame,
+		                 login && !frame.first ? IMAP_TRACE_SECRET
+		                                       : IMAP_TRACE_OPEN,
+		                 &line);
 		log_info(&t->log, "trace %s: %.*s", who, (int)line.len,
 		         line.len > 0 ? line.data : "");
 	}

@@ -67,7 +67,7 @@ static void check_trace(struct str line, const struct imap_command *c, int rc)
 	struct buf out;
 
 	buf_init(&out, TRACE_MAX);
-	imap_trace_frame(&frame, false, &out);
+	imap_trace_frame(&frame, IMAP_TRACE_OPEN, &out);
 	text = buf_str(&out);
 	for (size_t i = 0; i < text.len; i++)
 		assert(text.data[i] >= 0x20 && text.data[i] <= 0x7e);
@@ -78,7 +78,7 @@ static void check_trace(struct str line, const struct imap_command *c, int rc)
 		       imap_command_is(c, STR("AUTHENTICATE")));
 	}
 	buf_reset(&out);
-	imap_trace_frame(&frame, true, &out);
+	imap_trace_frame(&frame, IMAP_TRACE_SECRET, &out);
 	assert(str_eq(buf_str(&out), STR("<secret>")));
 	buf_reset(&out);
 }

@@ -10,6 +10,10 @@ enum { SERIES_MAX = 64, LABELS_MAX = 80, NAME_MAX_LEN = 160 };
 
 static const char *const names[] = {
 	[METRIC_SESSIONS_ACCEPTED] = "imapbell_sessions_accepted_total",
+	[METRIC_TLS_HANDSHAKES_FULL] =
+		"imapbell_tls_handshakes_total{kind=\"full\"}",
+	[METRIC_TLS_HANDSHAKES_RESUMED] =
+		"imapbell_tls_handshakes_total{kind=\"resumed\"}",
 	[METRIC_LOGINS_OK] = "imapbell_logins_total{result=\"ok\"}",
 	[METRIC_LOGINS_REFUSED] = "imapbell_logins_total{result=\"refused\"}",
 	[METRIC_LOGINS_UNAVAILABLE] =

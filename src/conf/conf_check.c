@@ -37,16 +37,13 @@ static int read_imap(const char *value, struct conf_url *u_r,
 int conf_check_listen(const char *value, struct err_detail *detail)
 {
 	struct conf_url u;
-	int rc = read_imap(value, &u, detail);
 
-	if (rc == ERR_OK && u.scheme == CONF_IMAP_STARTTLS)
-		return invalid(detail, "imap+starttls:// is not built yet");
-	return rc;
+	return read_imap(value, &u, detail);
 }
 
 int conf_check_server(const char *value, struct err_detail *detail)
 {
-	struct conf_url u;
+	struct conf_url u = { .port = 0 };
 	int rc = read_imap(value, &u, detail);
 
 	if (rc == ERR_OK && u.scheme == CONF_IMAP_STARTTLS)

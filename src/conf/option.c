@@ -7,7 +7,7 @@ const struct option_row option_rows[] = {
 	{ "config", 'c', "FILE", NULL, true,
 	  "configuration file (default /etc/imapbell/imapbell.conf)" },
 	{ "listen", 'l', "URL", "listen", true,
-	  "imaps://HOST:PORT or imap://HOST:PORT; repeatable; port 0: a free one" },
+	  "imaps://, imap+starttls:// or imap://HOST:PORT; repeatable; port 0: a free one" },
 	{ "backend", 'b', "URL", "backend.url", true,
 	  "the IMAP server: imaps://HOST[:PORT] or imap://HOST[:PORT]" },
 	{ "backend-ca", 0, "FILE", "backend.ca", true,

@@ -18,6 +18,7 @@ enum action {
 	OWN_LOGIN, /* before login ours, always listed; after it the server's */
 	OWN,       /* always listed */
 	OWN_PUSH,  /* by policy */
+	OWN_TLS,   /* by policy */
 	NOT_LOGIN  /* stripped before login, after it the server's */
 };
 
@@ -36,9 +37,9 @@ static const struct row {
 	{ "UNAUTHENTICATE", WORD, STRIP, "UNAUTHENTICATE" },
 
 	/* Of the client's leg: the listener's own state. */
-	{ "STARTTLS", WORD, STRIP, "STARTTLS" },
+	{ "STARTTLS", WORD, OWN_TLS, "STARTTLS" },
 	/* Cyrus lists it after login too, where it means nothing. */
-	{ "LOGINDISABLED", WORD, STRIP, NULL },
+	{ "LOGINDISABLED", WORD, OWN_TLS, NULL },
 
 	/* A mechanism is handled here or it is not offered: a security layer
 	 * (GSSAPI, DIGEST-MD5), a channel binding (-PLUS) or the peer's
@@ -144,6 +145,8 @@ static bool is_kept(const struct edit *e, enum action action)
 		return false;
 	case NOT_LOGIN:
 		return e->phase == IMAP_CAPABILITY_SESSION;
+	case OWN_TLS:
+		return e->policy->before_tls;
 	case OWN_PUSH:
 		/* The server's goes even if ours comes: once, in our letters,
 		 * which is what iOS looks for. */
@@ -166,6 +169,8 @@ static bool is_ours(const struct edit *e, enum action action)
 		return e->phase == IMAP_CAPABILITY_PRELOGIN;
 	case OWN_PUSH:
 		return e->policy->offer_push;
+	case OWN_TLS:
+		return e->policy->before_tls;
 	}
 	return false;
 }
@@ -184,6 +189,8 @@ static int edit_word(struct edit *e, struct str gap, struct str word)
 {
 	const struct row *row = find_row(word);
 
+	if (e->policy->before_tls && str_istarts(word, STR("AUTH=")))
+		return ERR_OK;
 	if (is_hidden(e, word) || (row != NULL && !is_kept(e, row->action)))
 		return ERR_OK;
 	if (row != NULL)

@@ -21,6 +21,9 @@ struct imap_capability_policy {
 	bool offer_push;
 	/* push.enabled = false: the backend's own XAPPLEPUSHSERVICE passes. */
 	bool pass_push;
+	/* TLS has to come first: STARTTLS and LOGINDISABLED are shown, and no
+	 * AUTH= (RFC 9051 section 6.2.3). */
+	bool before_tls;
 	/* capability.hide: further words to take out, whatever else is said
 	 * of them here; borrowed. */
 	const struct str *hide;
@@ -59,7 +62,7 @@ int imap_capability_list(struct str line, struct buf *out)
  * from the backend's own pre-login list |backend| (words as from
  * imap_capability_list; empty: "IMAP4rev1 SASL-IR LITERAL+ ID AUTH=PLAIN").
  * Only AUTH= mechanisms that imapbell handles stay; STARTTLS and LOGINDISABLED
- * never do, they are the listener's to add. Results: 0; ERR_LIMIT, |out| is
+ * are by policy, whatever the backend says. Results: 0; ERR_LIMIT, |out| is
  * unchanged.
  */
 int imap_capability_prelogin(struct str backend,

@@ -614,6 +614,11 @@ const char *stream_tls_version(const struct stream *s)
 	return s->wire.ssl != NULL ? SSL_get_version(s->wire.ssl) : "";
 }
 
+bool stream_is_resumed(const struct stream *s)
+{
+	return s->wire.ssl != NULL && SSL_session_reused(s->wire.ssl) == 1;
+}
+
 int stream_certificate(const struct stream *s, struct certificate *c_r)
 {
 	if (s->wire.ssl == NULL ||

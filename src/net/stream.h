@@ -127,6 +127,9 @@ const char *stream_alpn(const struct stream *s);
 /* stream_tls_version is "TLSv1.3" or the like, "" if plain; borrowed. */
 const char *stream_tls_version(const struct stream *s);
 
+/* stream_is_resumed: the handshake went on with an earlier one's session. */
+bool stream_is_resumed(const struct stream *s);
+
 /* stream_certificate reads the peer's. Results: 0; ERR_NOT_FOUND, it is plain
  * or the peer showed none. */
 int stream_certificate(const struct stream *s, struct certificate *c_r)

@@ -26,7 +26,28 @@
 /* Nothing that a short command may carry matters. */
 #define SHORT_MAX ((size_t)1024)
 
+/* What a login is told where TLS has to come first. Nobody asks for the
+ * literals, and those that come are dropped. */
+#define NEEDS_TLS "NO [PRIVACYREQUIRED] Log in after STARTTLS."
+
 static const struct intercept table[] = {
+	{ .verb = "AUTHENTICATE",
+	  .states = BEFORE,
+	  .action = INTERCEPT_REFUSE,
+	  .applies = prelogin_needs_tls,
+	  .refusal = NEEDS_TLS },
+	{ .verb = "LOGIN",
+	  .states = BEFORE,
+	  .action = INTERCEPT_REFUSE,
+	  .applies = prelogin_needs_tls,
+	  .refusal = NEEDS_TLS },
+	{ .verb = "STARTTLS",
+	  .states = BEFORE,
+	  .action = INTERCEPT_ANSWER,
+	  .applies = prelogin_needs_tls,
+	  .answer = prelogin_starttls,
+	  .max_bytes = SHORT_MAX },
+
 	{ .verb = "AUTHENTICATE",
 	  .states = BEFORE,
 	  .action = INTERCEPT_ANSWER,

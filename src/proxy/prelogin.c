@@ -6,8 +6,10 @@
 #include "proxy/prelogin.h"
 
 #include "base/buf.h"
+#include "imap/command.h"
 #include "proxy/backend.h"
 #include "proxy/client.h"
+#include "proxy/door.h"
 #include "proxy/session.h"
 
 #define PRELOGIN_LINE_MAX ((size_t)16 * 1024)
@@ -18,6 +20,7 @@ static int add_list(const struct session *s, struct str words, struct buf *out)
 {
 	struct imap_capability_policy policy = session_policy(s);
 
+	policy.before_tls = prelogin_needs_tls(s);
 	policy.offer_push =
 		s->env->opts->push_enabled && service_offers(s->env->service);
 	return imap_capability_prelogin(words, &policy, out);
@@ -35,6 +38,16 @@ void prelogin_greet(struct session *s)
 	else
 		session_answer(s, buf_str(&line));
 	buf_reset(&line);
+}
+
+bool prelogin_needs_tls(const struct session *s)
+{
+	return s->door->security == PROXY_STARTTLS && !stream_is_tls(s->client);
+}
+
+void prelogin_secured(struct session *s)
+{
+	s->bad_commands = 0;
 }
 
 void prelogin_count_bad(struct session *s)
@@ -75,4 +88,21 @@ void prelogin_logout(struct session *s, struct str command)
 void prelogin_noop(struct session *s, struct str command)
 {
 	session_reply(s, client_tag(command), STR_NULL, "OK NOOP completed.");
+}
+
+/* starttls = "STARTTLS"; the session goes on when it has read what else came.
+ */
+void prelogin_starttls(struct session *s, struct str command)
+{
+	struct imap_command c;
+
+	if (imap_command_parse(command, &c) != 0 || c.args.len > 0) {
+		session_reply(s, c.tag, STR_NULL,
+		              "BAD STARTTLS takes no arguments.");
+		prelogin_count_bad(s);
+		return;
+	}
+	session_reply(s, c.tag, STR_NULL, "OK Begin TLS negotiation now.");
+	if (s->state != SESSION_CLOSING)
+		session_set_state(s, SESSION_OPENING);
 }

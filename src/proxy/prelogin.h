@@ -7,6 +7,8 @@
 #ifndef PROXY_PRELOGIN_H
 #define PROXY_PRELOGIN_H
 
+#include <stdbool.h>
+
 #include "base/str.h"
 
 struct session;
@@ -23,6 +25,13 @@ struct session;
 /* prelogin_greet sends the greeting. */
 void prelogin_greet(struct session *s);
 
+/* prelogin_needs_tls: no login before STARTTLS, which is offered. */
+bool prelogin_needs_tls(const struct session *s);
+
+/* prelogin_secured: TLS has begun by STARTTLS; what was said before counts for
+ * nothing (RFC 9051 section 6.2.1). */
+void prelogin_secured(struct session *s);
+
 /* prelogin_count_bad: one more bad command; the last one closes. */
 void prelogin_count_bad(struct session *s);
 
@@ -31,5 +40,6 @@ void prelogin_capability(struct session *s, struct str command);
 void prelogin_id(struct session *s, struct str command);
 void prelogin_logout(struct session *s, struct str command);
 void prelogin_noop(struct session *s, struct str command);
+void prelogin_starttls(struct session *s, struct str command);
 
 #endif

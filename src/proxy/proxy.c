@@ -6,18 +6,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "net/listen.h"
 #include "proxy/backend.h"
+#include "proxy/door.h"
 #include "proxy/session.h"
 #include "proxy/sessions.h"
-
-/* A listener and where it listens, as log lines name it. */
-struct door {
-	struct proxy *proxy;
-	struct listener *listener;
-	struct tls_ctx *tls; /* NULL: plain */
-	struct err_detail url;
-};
 
 struct proxy {
 	struct log_ctx log;
@@ -30,40 +22,10 @@ struct proxy {
 	struct loop_timer *drain; /* NULL unless draining */
 };
 
-static void on_accept(void *arg, int fd)
-{
-	struct door *door = arg;
-
-	sessions_accept(door->proxy->sessions, fd, door->tls, door->url.text);
-}
-
-/* door_open listens at |where|. Results: as listener_open. */
-static int door_open(struct proxy *p, struct door *door,
-                     const struct proxy_listen *where,
-                     struct err_detail *detail)
-{
-	bool is_v6 = str_find(str_of(where->host), ':') != SIZE_MAX;
-	int rc;
-
-	door->proxy = p;
-	door->tls = where->tls ? p->opts.tls : NULL;
-	rc = listener_open(p->env.loop, where->host, where->port, on_accept,
-	                   door, &door->listener, detail);
-	if (rc != 0)
-		return rc;
-	(void)err_set(&door->url, 0, "%s://%s%s%s:%u",
-	              where->tls ? "imaps" : "imap", is_v6 ? "[" : "",
-	              where->host, is_v6 ? "]" : "",
-	              (unsigned)listener_port(door->listener));
-	log_info(&p->log, "listening url=%s", door->url.text);
-	return 0;
-}
-
 static void doors_close(struct proxy *p)
 {
 	for (size_t i = 0; i < p->door_count; i++)
-		if (p->doors[i].listener != NULL)
-			listener_free(&p->doors[i].listener);
+		door_close(&p->doors[i]);
 }
 
 int proxy_new(struct loop *loop, struct resolver *resolver,
@@ -88,12 +50,18 @@ int proxy_new(struct loop *loop, struct resolver *resolver,
 	p->doors = xcalloc(opts->listen_count, sizeof(*p->doors));
 	p->door_count = opts->listen_count;
 	for (size_t i = 0; rc == 0 && i < opts->listen_count; i++)
-		rc = door_open(p, &p->doors[i], &opts->listen[i], detail);
+		rc = door_open(&p->doors[i], loop, p->sessions,
+		               &opts->listen[i], detail);
 	if (rc != 0)
 		proxy_free(&p);
 	else
 		*p_r = p;
 	return rc;
+}
+
+void proxy_set_tls(struct proxy *p, struct tls_ctx *tls)
+{
+	p->opts.tls = tls;
 }
 
 static void on_drain_end(void *arg)

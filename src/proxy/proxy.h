@@ -18,16 +18,22 @@
 
 struct proxy;
 
+enum proxy_security {
+	PROXY_PLAIN,   /* logins in the clear: loopback, or TLS ends before */
+	PROXY_TLS,     /* from the first octet on */
+	PROXY_STARTTLS /* TLS by command, and no login before it */
+};
+
 struct proxy_listen {
 	const char *host; /* "*", a name or an address */
 	uint16_t port;    /* 0: a free one */
-	bool tls;
+	enum proxy_security security;
 };
 
 struct proxy_opts {
 	const struct proxy_listen *listen;
 	size_t listen_count;
-	struct tls_ctx *tls;        /* for listeners with tls; borrowed */
+	struct tls_ctx *tls;        /* unless all are plain; borrowed */
 	struct dial_target backend; /* strings borrowed */
 	bool push_enabled;          /* false: a backend's own command passes */
 	const struct str *hide;     /* capability.hide; borrowed */
@@ -49,6 +55,10 @@ int proxy_new(struct loop *loop, struct resolver *resolver,
               struct service *service, const struct proxy_opts *opts,
               struct proxy **p_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
+
+/* proxy_set_tls: |tls| is what clients are shown from now on; borrowed. Those
+ * who are here keep what they have. */
+void proxy_set_tls(struct proxy *p, struct tls_ctx *tls);
 
 /* proxy_drain stops accepting; |empty| once no session is left (on a later
  * turn; at once if none is there), or after |drain_ms|, when each remaining

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/metric.h"
 #include "imap/line.h"
 #include "imap/trace.h"
 #include "proxy/client.h"
+#include "proxy/door.h"
 #include "proxy/login.h"
 #include "proxy/prelogin.h"
 #include "proxy/register.h"
@@ -263,6 +265,18 @@ static void limit_stranger(struct session *s)
 		session_close(s, "client does not read");
 }
 
+/*
+ * secure: STARTTLS was answered. What came behind it in the clear may be
+ * anybody's and would be taken for the client's own words: CVE-2011-0411.
+ */
+static void secure(struct session *s, size_t left)
+{
+	if (left > 0)
+		session_close(s, "octets behind STARTTLS");
+	else
+		stream_start_tls(s->client, s->env->opts->tls, NULL);
+}
+
 static size_t on_client_data(void *arg, struct str bytes)
 {
 	struct session *s = arg;
@@ -282,10 +296,24 @@ static size_t on_client_data(void *arg, struct str bytes)
 		client_on_frame(s, &frame);
 	}
 	s->bytes_in += bytes.len - in.len;
+	if (s->state == SESSION_OPENING)
+		secure(s, in.len);
 	if (s->state == SESSION_PRELOGIN)
 		limit_stranger(s);
 	session_update(s);
 	return bytes.len - in.len;
+}
+
+/* note_handshake counts one that succeeded. */
+static void note_handshake(const struct session *s)
+{
+	bool resumed = stream_is_resumed(s->client);
+
+	metric_add(resumed ? METRIC_TLS_HANDSHAKES_RESUMED
+	                   : METRIC_TLS_HANDSHAKES_FULL,
+	           1);
+	log_debug(&s->log, "client speaks %s%s", stream_tls_version(s->client),
+	          resumed ? ", resumed" : "");
 }
 
 static void on_client_open(void *arg)
@@ -293,7 +321,12 @@ static void on_client_open(void *arg)
 	struct session *s = arg;
 
 	session_set_state(s, SESSION_PRELOGIN);
-	prelogin_greet(s);
+	if (stream_is_tls(s->client))
+		note_handshake(s);
+	if (s->door->security == PROXY_STARTTLS && stream_is_tls(s->client))
+		prelogin_secured(s);
+	else
+		prelogin_greet(s);
 }
 
 /* The client said all it will say. Replies to what it asked still go out, as
@@ -437,16 +470,29 @@ static void on_timer(void *arg)
 	session_update(s);
 }
 
-struct session *session_new(const struct session_env *env, int fd,
-                            struct tls_ctx *tls, uint64_t id,
-                            const char *listener)
+/* start_client begins with the client's stream. */
+static void start_client(struct session *s, int fd)
+{
+	bool at_once = s->door->security == PROXY_TLS;
+	char peer[ADDRESS_TEXT_MAX];
+
+	s->client = stream_accepted(s->env->loop, fd,
+	                            at_once ? s->env->opts->tls : NULL);
+	stream_addresses(s->client, &s->client_addr, &s->server_addr);
+	stream_set_handler(s->client, &client_handler, s);
+	address_print(&s->client_addr, peer, sizeof(peer));
+	log_info(&s->log, "session begin peer=%s listener=%s", peer,
+	         s->door->url.text);
+}
+
+struct session *session_new(const struct session_env *env, int fd, uint64_t id,
+                            const struct door *door)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
-	char peer[ADDRESS_TEXT_MAX];
 
 	s->log = (struct log_ctx){ .area = LOG_PROXY, .id = id };
 	s->env = env;
-	s->listener = listener;
+	s->door = door;
 	s->state = SESSION_OPENING;
 	s->input = INPUT_COMMAND;
 	imap_framer_init(&s->from_client, IMAP_CLIENT);
@@ -459,11 +505,7 @@ struct session *session_new(const struct session_env *env, int fd,
 	session_set_traced(s, STR_NULL);
 	s->timer = loop_timer_new(env->loop, on_timer, s);
 	loop_timer_set(s->timer, (uint64_t)env->opts->login_s * 1000);
-	s->client = stream_accepted(env->loop, fd, tls);
-	stream_addresses(s->client, &s->client_addr, &s->server_addr);
-	stream_set_handler(s->client, &client_handler, s);
-	address_print(&s->client_addr, peer, sizeof(peer));
-	log_info(&s->log, "session begin peer=%s listener=%s", peer, listener);
+	start_client(s, fd);
 	return s;
 }
 

@@ -26,6 +26,7 @@
 #include "proxy/session_state.h"
 
 struct backend;
+struct door;
 struct intercept;
 struct login;
 struct registration;
@@ -45,7 +46,7 @@ struct session_env {
 struct session {
 	struct log_ctx log;
 	const struct session_env *env;
-	const char *listener;         /* where it came in; borrowed */
+	const struct door *door;      /* where it came in; borrowed */
 	struct address client_addr;   /* who it is, for limits and log lines */
 	struct address server_addr;   /* where it believes to have come to */
 	TAILQ_ENTRY(session) link;    /* all, the oldest first */
@@ -95,10 +96,9 @@ struct session {
 	bool traced;
 };
 
-/* session_new begins with a client on |fd|; |listener| names where it came. */
-struct session *session_new(const struct session_env *env, int fd,
-                            struct tls_ctx *tls, uint64_t id,
-                            const char *listener);
+/* session_new begins with a client on |fd| that came in by |door|. */
+struct session *session_new(const struct session_env *env, int fd, uint64_t id,
+                            const struct door *door);
 
 /* session_free is the sweeper's: |*s| is closed. */
 void session_free(struct session **s);

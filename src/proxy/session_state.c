@@ -17,7 +17,8 @@ struct state_row {
 
 static const struct state_row states[] = {
 	[SESSION_OPENING] = { "opening", TO(SESSION_PRELOGIN) },
-	[SESSION_PRELOGIN] = { "prelogin", TO(SESSION_LOGIN) },
+	[SESSION_PRELOGIN] = { "prelogin",
+	                       TO(SESSION_OPENING) | TO(SESSION_LOGIN) },
 	[SESSION_LOGIN] = { "login", TO(SESSION_PRELOGIN) |
 	                                     TO(SESSION_REFUSED) |
 	                                     TO(SESSION_RELAY) },

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 enum session_state {
-	SESSION_OPENING,  /* the TLS handshake with the client */
+	SESSION_OPENING, /* the TLS handshake with the client, or after STARTTLS
+	                  */
 	SESSION_PRELOGIN, /* imapbell is the server */
 	SESSION_LOGIN,    /* the backend is asked who this is */
 	SESSION_REFUSED,  /* it said no; the answer takes its time */

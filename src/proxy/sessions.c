@@ -180,8 +180,7 @@ static bool host_admits(struct sessions *all, struct str name)
 	return evict(s);
 }
 
-void sessions_accept(struct sessions *all, int fd, struct tls_ctx *tls,
-                     const char *listener)
+void sessions_accept(struct sessions *all, int fd, const struct door *door)
 {
 	const struct proxy_opts *opts = all->env->opts;
 	char peer[ADDRESS_TEXT_MAX];
@@ -193,7 +192,7 @@ void sessions_accept(struct sessions *all, int fd, struct tls_ctx *tls,
 		(void)close(fd);
 		return;
 	}
-	s = session_new(all->env, fd, tls, ++all->last_id, listener);
+	s = session_new(all->env, fd, ++all->last_id, door);
 	all->count++;
 	TAILQ_INSERT_TAIL(&all->all, s, link);
 	if (!host_admits(all, host_name(s))) {

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "net/loop.h"
-#include "net/tls.h"
 
+struct door;
 struct session;
 struct session_env;
 struct sessions;
@@ -23,10 +23,9 @@ struct sessions *sessions_new(const struct session_env *env);
 /* sessions_free closes and frees what is left. */
 void sessions_free(struct sessions **all);
 
-/* sessions_accept makes a session of a connected |fd|, or closes |fd| when the
- * limits say so. */
-void sessions_accept(struct sessions *all, int fd, struct tls_ctx *tls,
-                     const char *listener);
+/* sessions_accept makes a session of a connected |fd| that came in by |door|,
+ * or closes |fd| when the limits say so. */
+void sessions_accept(struct sessions *all, int fd, const struct door *door);
 
 /* sessions_logged_in: |s| does not count as pending any more. */
 void sessions_logged_in(struct sessions *all, struct session *s);

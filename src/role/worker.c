@@ -54,6 +54,13 @@ int worker_check(const struct conf *c, struct err_detail *detail)
 	return rc;
 }
 
+static enum proxy_security security_of(enum conf_scheme scheme)
+{
+	if (scheme == CONF_IMAPS)
+		return PROXY_TLS;
+	return scheme == CONF_IMAP_STARTTLS ? PROXY_STARTTLS : PROXY_PLAIN;
+}
+
 /* The listeners as proxy wants them; |hosts| holds their names. */
 static int read_listen(const struct conf *c, struct proxy_listen *listen,
                        struct str *hosts, struct err_detail *detail)
@@ -69,7 +76,7 @@ static int read_listen(const struct conf *c, struct proxy_listen *listen,
 		listen[i] = (struct proxy_listen){
 			.host = hosts[i].data,
 			.port = url.port,
-			.tls = url.scheme == CONF_IMAPS,
+			.security = security_of(url.scheme),
 		};
 	}
 	return ERR_OK;

@@ -509,6 +509,17 @@ bool stream_is_tls(const struct stream *s)
 	return s->tls;
 }
 
+const char *stream_tls_version(const struct stream *s)
+{
+	return s->tls ? "TLSv1.3" : "";
+}
+
+bool stream_is_resumed(const struct stream *s)
+{
+	(void)s;
+	return false;
+}
+
 const char *stream_alpn(const struct stream *s)
 {
 	return s->alpn;

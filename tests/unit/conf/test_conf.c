@@ -333,11 +333,6 @@ static void values_that_are_not_built_are_named(void **state)
 	                 ERR_INVALID);
 	assert_string_equal(detail.text, "--backend: backend.url: "
 	                                 "imap+starttls:// is not built yet");
-	assert_int_equal(load("-b", "imap://b", "-l", "imap://a", "-l",
-	                      "imap+starttls://a"),
-	                 ERR_INVALID);
-	assert_string_equal(detail.text, "--listen: listen, entry 2: url: "
-	                                 "imap+starttls:// is not built yet");
 	assert_int_equal(load(GOOD, "--watch-login", "session"), ERR_INVALID);
 	assert_string_equal(detail.text,
 	                    "--watch-login: watch.login: \"session\" is not "

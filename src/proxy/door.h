@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* door - a listener: where it is, what it wants of those who come in. */
+#ifndef PROXY_DOOR_H
+#define PROXY_DOOR_H
+
+#include "base/err.h"
+#include "net/loop.h"
+#include "proxy/proxy.h"
+
+struct listener;
+struct sessions;
+
+struct door {
+	struct sessions *sessions; /* who gets the clients; borrowed */
+	struct listener *listener; /* NULL: closed */
+	enum proxy_security security;
+	struct err_detail url; /* with the real port, for log lines */
+};
+
+/* door_open listens at |where| and logs it. Results: as listener_open. */
+int door_open(struct door *d, struct loop *loop, struct sessions *sessions,
+              const struct proxy_listen *where, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* door_close stops accepting; sessions that came in go on. */
+void door_close(struct door *d);
+
+#endif

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/route.h"
 
 enum { DOMAIN_MAX = 255, BLOB_MAX = 64 * 1024 };
 
@@ -80,21 +81,11 @@ static int user_of(const struct service *s, struct str login_name,
 	return rc;
 }
 
-/* domain_of is what follows the last @; empty if there is none. */
-static struct str domain_of(struct str user)
-{
-	size_t at = user.len;
-
-	while (at > 0 && user.data[at - 1] != '@')
-		at--;
-	return at > 0 ? str_sub(user, at, user.len) : STR_NULL;
-}
-
 /* names: an entry of a list is this user or the user's domain, which may be
  * written with its @. */
 static bool names(const struct service *s, struct str item, struct str user)
 {
-	struct str domain = domain_of(user);
+	struct str domain = route_domain(user);
 
 	if (s->lowercase ? str_ieq(item, user) : str_eq(item, user))
 		return true;

@@ -20,8 +20,9 @@ enum {
 	/* UID FETCH is asked at most this often: mail that comes in a burst,
 	 * or a server that announces without end, costs it no more. */
 	DIALOGUE_LOOK_MS = 1000,
-	/* A new mailbox is asked for so soon, and no sooner: whoever registers
-	 * ever new ones costs the server one sweep a second. */
+	/* A new mailbox is asked for so soon, and none any sooner: whoever
+	 * registers ever new ones costs the server one sweep a second, and
+	 * what is told twice was told in two seconds. */
 	DIALOGUE_SOON_MS = 1000,
 	DIALOGUE_LIST_MAX = 64 * 1024,
 };
@@ -141,6 +142,18 @@ static void listen_until(struct dialogue *d, uint64_t ms)
 
 static void next(struct dialogue *d, uint64_t now_ms);
 
+/* end_round: from its end, so that INBOX is listened to in any case. */
+static void end_round(struct dialogue *d, uint64_t now_ms)
+{
+	uint64_t ms = d->opts.poll_ms;
+
+	if (d->sweep_again || ms < DIALOGUE_SOON_MS)
+		ms = DIALOGUE_SOON_MS;
+	d->sweep_again = false;
+	d->sweep_from_ms = now_ms + ms;
+	next(d, now_ms);
+}
+
 /* say_sweep asks the next questions, or goes on if there are none. */
 static void say_sweep(struct dialogue *d, uint64_t now_ms)
 {
@@ -150,9 +163,7 @@ static void say_sweep(struct dialogue *d, uint64_t now_ms)
 		set_state(d, DIALOGUE_SWEEP, now_ms);
 		d->tag += (uint32_t)asked;
 	} else {
-		/* From its end: INBOX is listened to in any case. */
-		d->sweep_from_ms = now_ms + d->opts.poll_ms;
-		next(d, now_ms);
+		end_round(d, now_ms);
 	}
 }
 
@@ -504,16 +515,33 @@ void dialogue_done(struct dialogue *d)
 	buf_reset(&d->out);
 }
 
-void dialogue_want(struct dialogue *d, const struct store_mailbox *wanted,
-                   size_t count, uint64_t now_ms)
+/* hasten_sweep has the next round begin soon, if it is not due earlier. */
+static void hasten_sweep(struct dialogue *d, uint64_t now_ms)
 {
 	uint64_t soon_ms = now_ms + DIALOGUE_SOON_MS;
 
+	if (soon_ms < d->sweep_from_ms)
+		d->sweep_from_ms = soon_ms;
+}
+
+void dialogue_want(struct dialogue *d, const struct store_mailbox *wanted,
+                   size_t count, uint64_t now_ms)
+{
 	if (sweep_set(&d->sweep, wanted, count)) {
 		d->uses_known = false;
-		if (soon_ms < d->sweep_from_ms)
-			d->sweep_from_ms = soon_ms;
+		hasten_sweep(d, now_ms);
 	}
+	if (dialogue_listens(d))
+		heard(d, now_ms);
+}
+
+void dialogue_sweep_soon(struct dialogue *d, uint64_t now_ms)
+{
+	if (dialogue_sweeps(d)) {
+		d->sweep_again = true;
+		return;
+	}
+	hasten_sweep(d, now_ms); /* that was the last answer of the round */
 	if (dialogue_listens(d))
 		heard(d, now_ms);
 }

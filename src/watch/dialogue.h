@@ -57,8 +57,9 @@ struct dialogue {
 	uint64_t idle_from_ms; /* IDLE may be asked from then on */
 	uint64_t look_from_ms; /* UID FETCH likewise */
 	uint64_t sweep_from_ms;
-	bool tells_uses; /* the server has SPECIAL-USE */
-	bool uses_known; /* of all mailboxes of the sweep */
+	bool sweep_again; /* soon after the round that is asked */
+	bool tells_uses;  /* the server has SPECIAL-USE */
+	bool uses_known;  /* of all mailboxes of the sweep */
 	bool status_told;
 	enum view_news news; /* of the response that is being read */
 };
@@ -104,6 +105,10 @@ int dialogue_due(struct dialogue *d, uint64_t now_ms, struct err_detail *why)
 void dialogue_want(struct dialogue *d, const struct store_mailbox *wanted,
                    size_t count, uint64_t now_ms);
 bool dialogue_sweeps(const struct dialogue *d);
+
+/* dialogue_sweep_soon: what was told of a mailbox is to be told once more, a
+ * second later. */
+void dialogue_sweep_soon(struct dialogue *d, uint64_t now_ms);
 
 /* dialogue_listens: new mail would be noticed by itself: in IDLE, or resting
  * between polls. */

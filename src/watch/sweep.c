@@ -63,6 +63,7 @@ static bool take_over(struct sweep_mailbox *new, const struct sweep *old,
 	if (*at == old->count || !str_eq(old->mailboxes[*at].name, new->name))
 		return false;
 	new->is_used = old->mailboxes[*at].is_used;
+	new->uidvalidity = old->mailboxes[*at].uidvalidity;
 	return true;
 }
 
@@ -187,11 +188,15 @@ void sweep_reply(struct sweep *s, uint32_t tag, const struct imap_response *r,
 	s->open--;
 	answer_r->mailbox = m;
 	answer_r->status = m->status;
+	answer_r->uidvalidity = m->uidvalidity;
 	if (r->status != IMAP_STATUS_OK)
 		answer_r->verdict = imap_response_is_final(r) ? SWEEP_REFUSED
 		                                              : SWEEP_UNKNOWN;
 	else
 		answer_r->verdict = m->is_told ? SWEEP_SEEN : SWEEP_UNKNOWN;
+	if (answer_r->verdict == SWEEP_SEEN &&
+	    (m->status.has & IMAP_ITEM_UIDVALIDITY))
+		m->uidvalidity = m->status.uidvalidity;
 }
 
 void sweep_forget_uses(struct sweep *s)

@@ -21,9 +21,10 @@ struct sweep_mailbox {
 	bool is_proved;  /* when the list was made */
 	bool is_used;    /* \Sent, \Drafts, \Trash, \Junk: what comes into it is
 	                    no new mail */
-	/* private: of the question that is outstanding */
-	bool is_open; /* not answered yet */
-	bool is_told; /* |status| came */
+	/* private: */
+	uint32_t uidvalidity; /* as it was told last, 0: never */
+	bool is_open;         /* not answered yet */
+	bool is_told;         /* |status| came */
 	struct imap_status_data status;
 };
 
@@ -75,6 +76,7 @@ struct sweep_answer {
 	enum sweep_verdict verdict;
 	const struct sweep_mailbox *mailbox; /* until sweep_set */
 	struct imap_status_data status;
+	uint32_t uidvalidity; /* told the time before, 0: not */
 };
 
 /* sweep_reply takes the tagged reply |r| to the open question |tag|. */

@@ -43,7 +43,8 @@ static bool differ(int64_t a, int64_t b)
 static enum view_news compare(const struct store_state *before,
                               const struct store_state *now)
 {
-	if (before->uidvalidity != now->uidvalidity && before->uidvalidity != 0)
+	if (before->uidvalidity != now->uidvalidity &&
+	    before->uidvalidity != 0 && now->uidvalidity != 0)
 		return VIEW_NEW; /* another mailbox of that name */
 	if (before->uidnext != 0 && now->uidnext > before->uidnext)
 		return VIEW_NEW;
@@ -61,15 +62,24 @@ static enum view_news compare(const struct store_state *before,
 }
 
 enum view_news view_compare(const struct store_state *stored,
-                            struct store_state *now)
+                            struct store_state *now, bool fleeting)
 {
+	if (fleeting)
+		now->uidvalidity = 0;
 	if (stored == NULL)
 		return VIEW_STATE;
-	if (now->uidvalidity == 0)
+	if (now->uidvalidity == 0 && !fleeting)
 		now->uidvalidity = stored->uidvalidity;
-	if (now->uidnext == 0 && now->uidvalidity == stored->uidvalidity)
+	if (now->uidnext == 0 &&
+	    (fleeting || now->uidvalidity == stored->uidvalidity))
 		now->uidnext = stored->uidnext;
 	return compare(stored, now);
+}
+
+bool view_is_unopened(const struct store_state *now)
+{
+	return now->messages != STORE_UNKNOWN &&
+	       now->messages + 1 == (int64_t)now->uidnext;
 }
 
 void view_open_begin(struct view *v)
@@ -84,12 +94,16 @@ enum view_news view_opened(struct view *v)
 {
 	struct store_state before = v->now;
 	struct store_state *now = &v->now;
+	/* Courier, which tells no UIDNEXT here: of the moment, perhaps. */
+	bool fleeting = v->opening.uidnext == 0 && view_is_unopened(now);
 	enum view_news news;
 
 	v->phase = VIEW_OPEN;
-	if (v->opening.uidvalidity != 0)
+	if (fleeting)
+		now->uidvalidity = 0;
+	else if (v->opening.uidvalidity != 0)
 		now->uidvalidity = v->opening.uidvalidity;
-	if (now->uidvalidity != before.uidvalidity ||
+	if ((!fleeting && now->uidvalidity != before.uidvalidity) ||
 	    v->opening.uidnext > now->uidnext)
 		now->uidnext = v->opening.uidnext;
 	if (v->opening.messages != STORE_UNKNOWN)

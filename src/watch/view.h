@@ -65,10 +65,18 @@ void view_status(struct view *v, const struct imap_status_data *data);
 /*
  * view_compare tells what happened to a mailbox between |stored| (NULL: nothing
  * is stored, this is the baseline) and |now|, as STATUS told it. What that did
- * not tell of UIDVALIDITY and UIDNEXT is taken from |stored|.
+ * not tell of UIDVALIDITY and UIDNEXT is taken from |stored|. A UIDVALIDITY
+ * that is |fleeting| is not known afterwards, and only numbers are compared.
  */
 enum view_news view_compare(const struct store_state *stored,
-                            struct store_state *now);
+                            struct store_state *now, bool fleeting);
+
+/*
+ * view_is_unopened: the messages of |now| have the UIDs from 1 on, as in a
+ * mailbox that was never selected. Courier keeps no UIDVALIDITY for such a one
+ * and tells another each second.
+ */
+bool view_is_unopened(const struct store_state *now);
 
 /* view_open_begin: EXAMINE is sent now. */
 void view_open_begin(struct view *v);

@@ -165,14 +165,50 @@ static void watcher_report(struct watcher *w, enum view_news news,
 	notifier_event(w->env->notifier, kinds[news], now);
 }
 
-/* compare tells what happened to a mailbox since its stored state. */
-static enum view_news compare(const struct watcher *w, struct store_state *now)
+/*
+ * compare_inbox tells what happened to INBOX since its stored state. Another
+ * one has other numbers; one that was never opened has a UIDVALIDITY of the
+ * moment, and no name by which to know it.
+ */
+static enum view_news compare_inbox(const struct watcher *w,
+                                    struct store_state *now)
 {
 	struct store_state stored;
-	int rc;
+	bool fleeting;
 
-	rc = registry_state(w->env->registry, w->user, now->mailbox, &stored);
-	return view_compare(rc == ERR_OK ? &stored : NULL, now);
+	if (registry_state(w->env->registry, w->user, now->mailbox, &stored) !=
+	    ERR_OK)
+		return view_compare(NULL, now, false);
+	fleeting = view_is_unopened(now) &&
+	           (stored.uidvalidity == 0 ||
+	            (stored.uidvalidity != now->uidvalidity &&
+	             view_is_unopened(&stored)));
+	return view_compare(&stored, now, fleeting);
+}
+
+/*
+ * compare_folder does so for another mailbox. Those are deleted and made again:
+ * a UIDVALIDITY that is not the stored one counts when it was told |before|,
+ * too. Until then nothing is known; a third one is of the moment.
+ */
+static enum view_news compare_folder(struct watcher *w, uint32_t before,
+                                     struct store_state *now)
+{
+	struct store_state stored;
+	bool fleeting;
+
+	if (registry_state(w->env->registry, w->user, now->mailbox, &stored) !=
+	    ERR_OK)
+		return view_compare(NULL, now, false);
+	fleeting = now->uidvalidity != 0 &&
+	           now->uidvalidity != stored.uidvalidity &&
+	           now->uidvalidity != before;
+	if (fleeting && stored.uidvalidity != 0 &&
+	    (before == 0 || before == stored.uidvalidity)) {
+		dialogue_sweep_soon(&w->dialogue, loop_now_ms(w->env->loop));
+		return VIEW_SAME;
+	}
+	return view_compare(&stored, now, fleeting);
 }
 
 static void watcher_seen(struct watcher *w, const struct sweep_answer *answer)
@@ -183,7 +219,7 @@ static void watcher_seen(struct watcher *w, const struct sweep_answer *answer)
 
 	view_init(&view, w->user, mailbox->name);
 	view_status(&view, &answer->status);
-	news = compare(w, &view.now);
+	news = compare_folder(w, answer->uidvalidity, &view.now);
 	if (news == VIEW_NEW && mailbox->is_used)
 		news = VIEW_CHANGE;
 	if (!mailbox->is_proved)
@@ -293,7 +329,7 @@ static void watcher_talk(struct watcher *w, struct str response)
 		return;
 	}
 	if (event == DIALOGUE_RESYNC)
-		watcher_report(w, compare(w, &d->view.now), &d->view.now);
+		watcher_report(w, compare_inbox(w, &d->view.now), &d->view.now);
 	else if (event == DIALOGUE_NEWS)
 		watcher_report(w, news, &d->view.now);
 	else if (event == DIALOGUE_SWEPT)

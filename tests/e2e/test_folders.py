@@ -174,6 +174,7 @@ def drop(server, user, name, data):
     path = folder / "new" / ("%d.drop.test" % time.time_ns())
     path.write_bytes(data.replace(b"\r\n", b"\n"))
     shutil.chown(path, folder.stat().st_uid, folder.stat().st_gid)
+    return time.monotonic_ns()
 
 
 @pytest.mark.parametrize("name", ["dovecot", "courier"])

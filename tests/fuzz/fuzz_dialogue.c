@@ -145,7 +145,8 @@ static void resync(struct run *r, bool stored)
 	r->resynced = true;
 	if (stored && r->uidnext < state.uidnext)
 		r->uidnext = state.uidnext;
-	(void)view_compare(stored ? &state : NULL, &r->dialogue.view.now);
+	(void)view_compare(stored ? &state : NULL, &r->dialogue.view.now,
+	                   false);
 }
 
 /* settle notes the reply to a command of ours; false if it is none. */

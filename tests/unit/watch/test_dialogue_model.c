@@ -295,7 +295,8 @@ static void swept(struct world *w)
 	assert_int_equal(answer->verdict, SWEEP_SEEN);
 	view_init(&view, STR("anna"), name);
 	view_status(&view, &answer->status);
-	news = view_compare(f->has_stored ? &f->stored : NULL, &view.now);
+	news = view_compare(f->has_stored ? &f->stored : NULL, &view.now,
+	                    false);
 	if (!f->has_stored) /* what is there is old */
 		f->rung = view.now.uidnext - 1;
 	if (news == VIEW_NEW)
@@ -318,7 +319,7 @@ static void hear(struct world *w, struct str line)
 		for (size_t i = 0; !w->has_stored && i < w->server.count; i++)
 			w->server.mails[i].rung = true;
 		news = view_compare(w->has_stored ? &w->stored : NULL,
-		                    &w->d.view.now);
+		                    &w->d.view.now, false);
 	}
 	report(w, news);
 	if (event == DIALOGUE_SWEPT)

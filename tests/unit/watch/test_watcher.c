@@ -513,7 +513,40 @@ static void folders_are_compared_before_idle(void **state)
 	assert_int_equal(state_of(f, "D")->uidnext, 9);
 }
 
-/* It was deleted and made again, or what was in it is from a backup. */
+/* idles wants IDLE with the tag |n|, and begins it. */
+static void idles(struct fixture *f, int n)
+{
+	char line[40];
+
+	(void)snprintf(line, sizeof(line), "W%d IDLE\r\n", n);
+	heard(f, line);
+	says(f, "+ idling\r\n");
+}
+
+/* sweeps wants IDLE of the tag |n| to end, for |soon| after a second, for the
+ * question about A, which is told |uidvalidity| and |numbers|. */
+static void sweeps(struct fixture *f, int n, bool soon, int uidvalidity,
+                   const char *numbers)
+{
+	char line[200];
+
+	idles(f, n);
+	fake_clock_advance(f->t.p.loop, 999);
+	heard(f, "");
+	fake_clock_advance(f->t.p.loop, soon ? 1 : 59000);
+	heard(f, "DONE\r\n");
+	(void)snprintf(line, sizeof(line), "W%d OK\r\n", n);
+	says(f, line);
+	(void)snprintf(line, sizeof(line), ASK("W%d", "A"), n + 1);
+	heard(f, line);
+	(void)snprintf(line, sizeof(line),
+	               "* STATUS A (UIDVALIDITY %d %s)\r\nW%d OK\r\n",
+	               uidvalidity, numbers, n + 1);
+	says(f, line);
+}
+
+/* It was deleted and made again, or what was in it is from a backup. That is
+ * told twice, a second apart, before it counts. */
 static void folder_that_is_another_one_rings(void **state)
 {
 	struct fixture *f = *state;
@@ -526,15 +559,94 @@ static void folder_that_is_another_one_rings(void **state)
 	is_listed(f, "INBOX* A*"); /* it may come back */
 	testpush_sees(&f->t.p, "");
 	assert_int_equal(state_of(f, "A")->uidnext, 5);
-	heard(f, "W4 IDLE\r\n");
-	says(f, "+ idling\r\n");
-	fake_clock_advance(f->t.p.loop, 60000);
-	heard(f, "DONE\r\n");
-	says(f, "W4 OK\r\n");
-	heard(f, ASK("W5", "A"));
-	says(f, "* STATUS A (UIDVALIDITY 8 UIDNEXT 1 MESSAGES 0)\r\nW5 OK\r\n");
+	sweeps(f, 4, false, 8, "UIDNEXT 5 MESSAGES 4");
+	testpush_sees(&f->t.p, "");
+	sweeps(f, 6, true, 8, "UIDNEXT 5 MESSAGES 4");
 	testpush_sees(&f->t.p, "t-anna A v2 try=0\n");
 	assert_int_equal(state_of(f, "A")->uidvalidity, 8);
+	sweeps(f, 8, false, 9, "UIDNEXT 5 MESSAGES 4");
+	testpush_sees(&f->t.p, "");
+	assert_int_equal(state_of(f, "A")->uidvalidity, 8);
+	sweeps(f, 10, true, 9, "UIDNEXT 5 MESSAGES 4");
+	assert_int_equal(state_of(f, "A")->uidvalidity, 9);
+}
+
+/* Courier makes up another UIDVALIDITY each second for a mailbox that nobody
+ * has selected. */
+static void folder_that_was_never_opened_rings_for_mail_only(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* A*");
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "A", 5);
+	open_inbox(f);
+	heard(f, ASK("W3", "A"));
+	says(f,
+	     "* STATUS A (UIDVALIDITY 10 UIDNEXT 5 MESSAGES 4)\r\nW3 OK\r\n");
+	sweeps(f, 4, true, 11, "UIDNEXT 5 MESSAGES 4");
+	assert_int_equal(state_of(f, "A")->uidvalidity, 0);
+	sweeps(f, 6, false, 71, "UIDNEXT 5 MESSAGES 4");
+	sweeps(f, 8, false, 131, "UIDNEXT 5 MESSAGES 4");
+	testpush_sees(&f->t.p, "");
+	sweeps(f, 10, false, 191, "UIDNEXT 6 MESSAGES 5");
+	testpush_sees(&f->t.p, "t-anna A v2 try=0\n");
+	/* Somebody opens it. */
+	sweeps(f, 12, false, 200, "UIDNEXT 6 MESSAGES 5");
+	sweeps(f, 14, false, 200, "UIDNEXT 6 MESSAGES 5");
+	assert_int_equal(state_of(f, "A")->uidvalidity, 200);
+	testpush_sees(&f->t.p, "");
+}
+
+/* open_courier has STATUS tell 11 messages, and EXAMINE no UIDNEXT. */
+static void open_courier(struct fixture *f, int uidnext, int of_status,
+                         int of_examine)
+{
+	char line[200];
+
+	connect_to(f);
+	testwatch_log_in(&f->t, f->peer);
+	(void)snprintf(line, sizeof(line),
+	               "* STATUS INBOX (MESSAGES 11 UIDNEXT %d UIDVALIDITY %d "
+	               "UNSEEN 0)\r\nW1 OK done\r\n",
+	               uidnext, of_status);
+	says(f, line);
+	heard(f, "W2 EXAMINE INBOX\r\n");
+	(void)snprintf(line, sizeof(line),
+	               "* 11 EXISTS\r\n* OK [UIDVALIDITY %d] x\r\n"
+	               "W2 OK done\r\n",
+	               of_examine);
+	says(f, line);
+	(void)snprintf(line, sizeof(line), "W3 UID FETCH %d:* (UID)\r\n",
+	               uidnext);
+	heard(f, line);
+	says(f, "* 11 FETCH (UID 11)\r\nW3 OK\r\n");
+	idles(f, 4);
+}
+
+static void inbox_that_was_never_opened_rings_for_mail_only(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX*");
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "INBOX", 12);
+	open_courier(f, 12, 8, 9);
+	testpush_sees(&f->t.p, "");
+	assert_int_equal(state_of(f, "INBOX")->uidvalidity, 0);
+	says(f, "* 12 EXISTS\r\n");
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+	assert_int_equal(state_of(f, "INBOX")->uidvalidity, 0);
+}
+
+/* Once a mail was deleted from it, it is known to have one. */
+static void inbox_that_was_opened_is_known_by_its_uidvalidity(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX*");
+	testpush_event(&f->t.p, NOTIFIER_STATE, "anna", "INBOX", 13);
+	open_courier(f, 13, 8, 8);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+	assert_int_equal(state_of(f, "INBOX")->uidvalidity, 8);
 }
 
 static void mail_into_sent_and_the_like_is_a_change(void **state)
@@ -831,6 +943,9 @@ int main(void)
 		TEST(octets_may_come_one_by_one),
 		TEST(folders_are_compared_before_idle),
 		TEST(folder_that_is_another_one_rings),
+		TEST(folder_that_was_never_opened_rings_for_mail_only),
+		TEST(inbox_that_was_never_opened_rings_for_mail_only),
+		TEST(inbox_that_was_opened_is_known_by_its_uidvalidity),
 		TEST(mail_into_sent_and_the_like_is_a_change),
 		TEST(status_as_the_user_proves_a_mailbox),
 		TEST(mailbox_that_is_refused_is_registered_no_more),

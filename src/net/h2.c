@@ -58,6 +58,7 @@ struct h2 {
 	uint64_t armed_ms;
 	uint64_t settings_due_ms;
 	uint64_t ping_due_ms;
+	bool in_doubt; /* one was not answered in time, nor was the PING yet */
 	bool deferred; /* work is asked for */
 	bool tell_ready;
 	bool tell_goaway;
@@ -287,6 +288,14 @@ static void complete(struct h2 *h, int32_t stream_id)
 	end(h, x, H2_ANSWERED, "");
 }
 
+/* take_pong: the peer lives, so there are slots again. */
+static void take_pong(struct h2 *h)
+{
+	h->ping_due_ms = NEVER;
+	h->in_doubt = false;
+	later(h);
+}
+
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame,
                          void *arg)
 {
@@ -301,7 +310,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame,
 		break;
 	case NGHTTP2_PING:
 		if (ack)
-			h->ping_due_ms = NEVER;
+			take_pong(h);
 		break;
 	case NGHTTP2_GOAWAY:
 		take_goaway(h, &frame->goaway);
@@ -495,6 +504,7 @@ static uint64_t time_out(struct h2 *h)
 		               (unsigned long long)x->timeout_ms);
 		cancel(h, x);
 		end(h, x, H2_UNKNOWN, why);
+		h->in_doubt = true;
 		ping(h);
 	}
 	return next;
@@ -586,7 +596,7 @@ size_t h2_slots(const struct h2 *h)
 {
 	size_t max = h->in_flight_max;
 
-	if (h->state != H2_READY)
+	if (h->state != H2_READY )
 		return 0;
 	if (h->peer_max < max)
 		max = h->peer_max;

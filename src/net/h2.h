@@ -80,8 +80,8 @@ struct h2 *h2_new(struct loop *loop, struct stream *stream,
                   size_t in_flight_max, uint64_t settings_ms,
                   const struct h2_handler *handler, void *arg);
 
-/* h2_slots: how many requests may be submitted now; 0 before on_ready, after
- * GOAWAY and once closed. */
+/* h2_slots: how many requests may be submitted now; 0 before on_ready, between
+ * a time-out and the answer to its PING, after GOAWAY and once closed. */
 size_t h2_slots(const struct h2 *h);
 
 /* h2_in_flight: how many requests wait for their answer. */

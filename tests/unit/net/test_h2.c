@@ -575,6 +575,7 @@ static void goaway_meets_a_request_on_its_way(void **state)
 static void timeout_resets_and_pings(void **state)
 {
 	struct rig *t = rig_ready(10, 100);
+	int told;
 
 	(void)state;
 	assert_ok(submit_for(t, STR("x"), 1000));
@@ -585,7 +586,12 @@ static void timeout_resets_and_pings(void **state)
 	fake_clock_advance(t->loop, 1);
 	assert_int_equal(t->asked[0].outcome, H2_UNKNOWN);
 	assert_string_equal(t->asked[0].why, "no answer within 1000 ms");
+	/* Asked again, it might be acted on twice. */
+	assert_int_equal(h2_slots(t->h2), 0);
+	told = t->slots;
 	talk(t);
+	assert_int_equal(h2_slots(t->h2), 9);
+	assert_true(t->slots > told);
 	assert_true(t->seen[0].reset);
 	assert_int_equal(t->seen[0].reset_code, NGHTTP2_CANCEL);
 	assert_int_equal(t->pings, 1);

@@ -46,8 +46,6 @@ int conf_check_server(const char *value, struct err_detail *detail)
 	struct conf_url u = { .port = 0 };
 	int rc = read_imap(value, &u, detail);
 
-	if (rc == ERR_OK && u.scheme == CONF_IMAP_STARTTLS)
-		return invalid(detail, "imap+starttls:// is not built yet");
 	if (rc == ERR_OK && (u.port == 0 || is_any(&u)))
 		return invalid(detail, "a host and a port above 0 are wanted");
 	return rc;

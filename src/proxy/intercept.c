@@ -9,6 +9,7 @@
 #include "imap/capability.h"
 #include "imap/login.h"
 #include "imap/xaps.h"
+#include "proxy/identify.h"
 #include "proxy/login.h"
 #include "proxy/prelogin.h"
 #include "proxy/register.h"
@@ -62,9 +63,8 @@ static const struct intercept table[] = {
 	{ .verb = "ID",
 	  .states = BEFORE,
 	  .action = INTERCEPT_ANSWER,
-	  .answer = prelogin_id,
-	  .max_bytes = ID_MAX,
-	  .front_only = true },
+	  .answer = identify_prelogin,
+	  .max_bytes = ID_MAX },
 	{ .verb = "LOGIN",
 	  .states = BEFORE,
 	  .action = INTERCEPT_ANSWER,
@@ -108,9 +108,14 @@ static const struct intercept table[] = {
 	  .states = AFTER,
 	  .action = INTERCEPT_ANSWER,
 	  .applies = relay_answers_id,
-	  .answer = prelogin_id,
+	  .answer = identify_answer,
 	  .max_bytes = ID_MAX,
 	  .front_only = true },
+	{ .verb = "ID",
+	  .states = AFTER,
+	  .action = INTERCEPT_ANSWER,
+	  .answer = identify_relay,
+	  .max_bytes = ID_MAX },
 	{ .verb = "IDLE", .states = AFTER, .action = INTERCEPT_IDLE },
 	{ .verb = "XAPPLEPUSHSERVICE",
 	  .states = AFTER,

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "imap/command.h"
+#include "imap/id.h"
 #include "imap/login.h"
 #include "imap/opening.h"
 #include "imap/reader.h"
@@ -18,6 +19,7 @@
 #include "proxy/backend.h"
 #include "proxy/client.h"
 #include "proxy/collect.h"
+#include "proxy/identify.h"
 #include "proxy/prelogin.h"
 #include "proxy/session.h"
 #include "proxy/sessions.h"
@@ -52,6 +54,7 @@ struct login {
 	struct dial *dial;
 	struct imap_opening opening;
 	struct imap_reader reader;
+	struct buf id; /* our ID command's arguments, or empty */
 	/* For the client, when there is a verdict. */
 	struct buf reply;
 };
@@ -81,6 +84,7 @@ void login_end(struct session *s)
 	imap_opening_done(&l->opening);
 	imap_reader_done(&l->reader);
 	imap_login_done(&l->who);
+	buf_reset(&l->id);
 	buf_reset(&l->reply);
 	str_free(&l->tag);
 	free(l);
@@ -260,6 +264,7 @@ static void accepted(struct session *s)
 	loop_timer_set(s->timer, (uint64_t)s->env->opts->idle_s * 1000);
 	relay_begin(s);
 	session_to_client(s, buf_str(&l->reply));
+	identify_forget(s); /* said now */
 	login_end(s);
 }
 
@@ -282,7 +287,7 @@ static void on_response(struct session *s, struct str response)
 	struct buf send;
 
 	session_trace_response(s, "backend", response);
-	buf_init(&send, LOGIN_RESPONSE_MAX);
+	buf_init(&send, IMAP_OPENING_SEND_MAX);
 	state = imap_opening_feed(&l->opening, response, &send, &for_client);
 	session_to_backend(s, buf_str(&send));
 	buf_reset(&send);
@@ -311,6 +316,22 @@ static void on_response(struct session *s, struct str response)
 	}
 }
 
+/* wants_tls: the backend agreed to STARTTLS. */
+static bool wants_tls(const struct session *s)
+{
+	return s->state == SESSION_LOGIN &&
+	       s->login->opening.state == IMAP_OPENING_TLS;
+}
+
+/* start_tls: |left| octets came behind the OK of STARTTLS. */
+static void start_tls(struct session *s, size_t left)
+{
+	if (imap_opening_left(&s->login->opening, left))
+		dial_start_tls(s->backend, backend_target(s->env->backend));
+	else
+		login_unavailable(s, s->login->opening.why.text);
+}
+
 void login_on_bytes(struct session *s, struct str *in)
 {
 	struct str response;
@@ -325,7 +346,26 @@ void login_on_bytes(struct session *s, struct str *in)
 			return;
 		}
 		on_response(s, response);
+		if (wants_tls(s)) {
+			start_tls(s, in->len);
+			return;
+		}
 	}
+}
+
+void login_on_open(struct session *s)
+{
+	struct buf send;
+
+	if (!wants_tls(s))
+		return;
+	buf_init(&send, IMAP_OPENING_SEND_MAX);
+	if (imap_opening_secured(&s->login->opening, &send) ==
+	    IMAP_OPENING_FAILED)
+		login_unavailable(s, s->login->opening.why.text);
+	else
+		session_to_backend(s, buf_str(&send));
+	buf_reset(&send);
 }
 
 static void on_dialled(void *arg, int rc, struct stream *stream,
@@ -368,10 +408,15 @@ static struct login *login_new(const struct session *s, struct str tag,
 		.login = &l->who,
 		.tag = tag,
 		.sasl_ir = backend_has(s->env->backend, STR("SASL-IR")),
+		.starttls = backend_target(s->env->backend)->starttls,
 	};
 
 	l->who = *who;
 	l->tag = str_dup(tag);
+	buf_init(&l->id, IMAP_ID_LIST_MAX);
+	identify_own(s, &l->id);
+	opts.id[0] = buf_str(&l->id);
+	opts.id[1] = identify_client(s);
 	imap_opening_init(&l->opening, &opts);
 	imap_reader_init(&l->reader, LOGIN_RESPONSE_MAX);
 	buf_init(&l->reply, LOGIN_REPLY_MAX);
@@ -391,9 +436,13 @@ static void turn_away(struct session *s, struct str tag)
 static void begin(struct session *s, struct str tag, struct imap_login *who)
 {
 	const struct proxy_opts *opts = s->env->opts;
+	const struct dial_from from = { .client = &s->client_addr,
+		                        .listener = &s->server_addr };
 	struct login *l;
 
-	if (backend_is_down(s->env->backend)) {
+	if (identify_is_loop(s))
+		log_error(&s->log, "a proxy loop: backend.url leads here");
+	if (identify_is_loop(s) || backend_is_down(s->env->backend)) {
 		imap_login_done(who);
 		turn_away(s, tag);
 		return;
@@ -409,7 +458,7 @@ static void begin(struct session *s, struct str tag, struct imap_login *who)
 	session_set_input(s, INPUT_BUSY);
 	loop_timer_set(s->timer, (uint64_t)opts->login_s * 1000);
 	l->dial = dial_start(s->env->loop, s->env->resolver,
-	                     backend_target(s->env->backend), NULL,
+	                     backend_target(s->env->backend), &from,
 	                     LOGIN_DIAL_MS, on_dialled, s);
 }
 

@@ -22,6 +22,9 @@ void login_on_sasl(struct session *s, const struct imap_frame *frame);
 /* login_on_bytes takes what the backend sends until its verdict; moves |in|. */
 void login_on_bytes(struct session *s, struct str *in);
 
+/* login_on_open: the handshake with the backend, after STARTTLS, is done. */
+void login_on_open(struct session *s);
+
 /* login_unavailable: the backend cannot be asked, |why| for the log. */
 void login_unavailable(struct session *s, const char *why);
 

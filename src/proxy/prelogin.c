@@ -10,6 +10,7 @@
 #include "proxy/backend.h"
 #include "proxy/client.h"
 #include "proxy/door.h"
+#include "proxy/identify.h"
 #include "proxy/session.h"
 
 #define PRELOGIN_LINE_MAX ((size_t)16 * 1024)
@@ -48,6 +49,7 @@ bool prelogin_needs_tls(const struct session *s)
 void prelogin_secured(struct session *s)
 {
 	s->bad_commands = 0;
+	identify_forget(s);
 }
 
 void prelogin_count_bad(struct session *s)
@@ -70,12 +72,6 @@ void prelogin_capability(struct session *s, struct str command)
 		session_reply(s, client_tag(command), buf_str(&line),
 		              "OK CAPABILITY completed.");
 	buf_reset(&line);
-}
-
-void prelogin_id(struct session *s, struct str command)
-{
-	session_reply(s, client_tag(command), STR("* ID NIL\r\n"),
-	              "OK ID completed.");
 }
 
 void prelogin_logout(struct session *s, struct str command)

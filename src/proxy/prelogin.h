@@ -37,7 +37,6 @@ void prelogin_count_bad(struct session *s);
 
 /* intercept_fn, one for each command. */
 void prelogin_capability(struct session *s, struct str command);
-void prelogin_id(struct session *s, struct str command);
 void prelogin_logout(struct session *s, struct str command);
 void prelogin_noop(struct session *s, struct str command);
 void prelogin_starttls(struct session *s, struct str command);

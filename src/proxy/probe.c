@@ -12,6 +12,7 @@
 #define PROBE_RESPONSE_MAX ((size_t)64 * 1024)
 
 struct probe {
+	struct dial_target target;
 	struct dial *dial; /* until there is a stream */
 	struct stream *stream;
 	struct loop_timer *timer;
@@ -47,17 +48,13 @@ static void succeed(struct probe *p)
 	probe_free(p);
 }
 
-/* on_response returns whether the probe goes on. */
-static bool on_response(struct probe *p, struct str response)
+/* go_on sends what the opening said and looks at where it stands. Returns
+ * whether the probe waits for more. */
+static bool go_on(struct probe *p, struct buf *send)
 {
-	bool for_client;
-	struct buf send;
-	int rc;
+	int rc = stream_write(p->stream, buf_str(send));
 
-	buf_init(&send, PROBE_SEND_MAX);
-	(void)imap_opening_feed(&p->opening, response, &send, &for_client);
-	rc = stream_write(p->stream, buf_str(&send));
-	buf_reset(&send);
+	buf_reset(send);
 	if (rc != ERR_OK)
 		fail(p, "connection lost");
 	else if (p->opening.state == IMAP_OPENING_FAILED)
@@ -69,6 +66,25 @@ static bool on_response(struct probe *p, struct str response)
 	return false;
 }
 
+static bool on_response(struct probe *p, struct str response)
+{
+	bool for_client;
+	struct buf send;
+
+	buf_init(&send, PROBE_SEND_MAX);
+	(void)imap_opening_feed(&p->opening, response, &send, &for_client);
+	return go_on(p, &send);
+}
+
+/* start_tls: |left| octets came behind the OK of STARTTLS. */
+static void start_tls(struct probe *p, size_t left)
+{
+	if (imap_opening_left(&p->opening, left))
+		dial_start_tls(p->stream, &p->target);
+	else
+		fail(p, p->opening.why.text);
+}
+
 static size_t on_data(void *arg, struct str bytes)
 {
 	struct probe *p = arg;
@@ -76,12 +92,30 @@ static size_t on_data(void *arg, struct str bytes)
 	struct str response;
 	int rc;
 
-	while ((rc = imap_reader_next(&p->reader, &in, &response)) == ERR_OK)
+	while ((rc = imap_reader_next(&p->reader, &in, &response)) == ERR_OK) {
 		if (!on_response(p, response))
 			return bytes.len;
+		if (p->opening.state == IMAP_OPENING_TLS) {
+			start_tls(p, in.len);
+			return bytes.len;
+		}
+	}
 	if (rc != ERR_MORE)
 		fail(p, "it does not speak IMAP");
 	return bytes.len;
+}
+
+/* on_open comes when the handshake after STARTTLS is done. */
+static void on_open(void *arg)
+{
+	struct probe *p = arg;
+	struct buf send;
+
+	if (p->opening.state != IMAP_OPENING_TLS)
+		return;
+	buf_init(&send, PROBE_SEND_MAX);
+	(void)imap_opening_secured(&p->opening, &send);
+	(void)go_on(p, &send);
 }
 
 static void on_eof(void *arg)
@@ -96,6 +130,7 @@ static void on_error(void *arg, int rc, const char *why)
 }
 
 static const struct stream_handler handler = {
+	.on_open = on_open,
 	.on_data = on_data,
 	.on_eof = on_eof,
 	.on_error = on_error,
@@ -124,9 +159,10 @@ struct probe *probe_start(struct loop *loop, struct resolver *resolver,
                           const struct dial_target *target, uint64_t step_ms,
                           probe_done_fn *done, void *arg)
 {
-	const struct imap_opening_opts opts = { .login = NULL };
+	const struct imap_opening_opts opts = { .starttls = target->starttls };
 	struct probe *p = xcalloc(1, sizeof(*p));
 
+	p->target = *target;
 	p->done = done;
 	p->arg = arg;
 	imap_opening_init(&p->opening, &opts);

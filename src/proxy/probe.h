@@ -25,8 +25,9 @@ typedef void probe_done_fn(void *arg, const struct imap_opening *opening,
                            const struct stream *stream, const char *why);
 
 /*
- * probe_start begins; |target| is copied. The connection has |step_ms|, and
- * all has twice that: |done| comes on a later turn and not after it.
+ * probe_start begins; the strings and the context of |target| are borrowed. The
+ * connection has |step_ms|, and all has twice that: |done| comes on a later
+ * turn and not after it.
  */
 struct probe *probe_start(struct loop *loop, struct resolver *resolver,
                           const struct dial_target *target, uint64_t step_ms,

@@ -15,6 +15,7 @@
 #include "imap/trace.h"
 #include "proxy/client.h"
 #include "proxy/door.h"
+#include "proxy/identify.h"
 #include "proxy/login.h"
 #include "proxy/prelogin.h"
 #include "proxy/register.h"
@@ -366,6 +367,15 @@ static const struct stream_handler client_handler = {
 	.on_error = on_client_error,
 };
 
+static void on_backend_open(void *arg)
+{
+	struct session *s = arg;
+
+	if (s->state == SESSION_LOGIN)
+		login_on_open(s);
+	session_update(s);
+}
+
 static size_t on_backend_data(void *arg, struct str bytes)
 {
 	struct session *s = arg;
@@ -414,6 +424,7 @@ static void on_backend_error(void *arg, int rc, const char *why)
 }
 
 static const struct stream_handler backend_handler = {
+	.on_open = on_backend_open,
 	.on_data = on_backend_data,
 	.on_eof = on_backend_eof,
 	.on_drained = on_backend_drained,
@@ -495,6 +506,7 @@ struct session *session_new(const struct session_env *env, int fd, uint64_t id,
 	s->door = door;
 	s->state = SESSION_OPENING;
 	s->input = INPUT_COMMAND;
+	identify_forget(s);
 	imap_framer_init(&s->from_client, IMAP_CLIENT);
 	imap_framer_init(&s->from_backend, IMAP_SERVER);
 	inflight_init(&s->inflight);
@@ -526,6 +538,7 @@ void session_free(struct session **sp)
 	imap_framer_done(&s->from_client);
 	imap_framer_done(&s->from_backend);
 	loop_timer_free(&s->timer);
+	identify_forget(s);
 	str_free(&s->sasl_tag);
 	str_free(&s->user);
 	mem_wipe(s, sizeof(*s));

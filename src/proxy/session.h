@@ -81,8 +81,10 @@ struct session {
 	unsigned bad_commands;
 	unsigned login_failures;
 	unsigned login_attempts;
-	struct login *login; /* SESSION_LOGIN and SESSION_REFUSED */
-	struct str sasl_tag; /* INPUT_SASL; owned */
+	struct login *login;   /* SESSION_LOGIN and SESSION_REFUSED */
+	struct str sasl_tag;   /* INPUT_SASL; owned */
+	struct str client_id;  /* what its ID said, but for x-*; owned */
+	unsigned proxies_left; /* how many more may follow, see imap/id */
 
 	/* After login. */
 	struct str user;               /* as authenticated; owned */

@@ -391,6 +391,18 @@ static void note_capabilities(struct login_try *try, struct str response)
 	}
 }
 
+/* A login that was sent whole is kept no longer. */
+static void watcher_send_login(struct watcher *w, struct buf *out)
+{
+	struct login_try *try = w->try;
+
+	watcher_write(w, out);
+	if (w->state == WATCHER_LOGIN &&
+	    try->opening.state == IMAP_OPENING_LOGIN &&
+	    imap_emit_finished(&try->opening.emit))
+		imap_login_done(&try->login);
+}
+
 static void watcher_login(struct watcher *w, struct str response)
 {
 	struct login_try *try = w->try;
@@ -409,10 +421,7 @@ static void watcher_login(struct watcher *w, struct str response)
 	case IMAP_OPENING_CHALLENGE: /* not with a password */
 		if (!greeted)
 			loop_timer_set(w->timer, WATCHER_LOGIN_MS);
-		watcher_write(w, &out);
-		if (w->state == WATCHER_LOGIN &&
-		    imap_emit_finished(&try->opening.emit))
-			imap_login_done(&try->login);
+		watcher_send_login(w, &out);
 		break;
 	case IMAP_OPENING_OPEN:
 		watcher_logged_in(w);
@@ -448,7 +457,10 @@ static int open_login(const struct watcher *w, struct login_try *try)
  * lies open for no longer than it takes to send. */
 static void watcher_greeted(struct watcher *w)
 {
-	struct imap_opening_opts opts = { .tag = STR("W0") };
+	struct imap_opening_opts opts = {
+		.tag = STR("W0"),
+		.starttls = w->env->opts.backend.starttls,
+	};
 	struct login_try *try = xcalloc(1, sizeof(*try));
 	int rc = open_login(w, try);
 
@@ -475,6 +487,38 @@ static void watcher_response(struct watcher *w, struct str response)
 		watcher_talk(w, response);
 }
 
+/* wants_tls: the server agreed to STARTTLS. */
+static bool wants_tls(const struct watcher *w)
+{
+	return w->state == WATCHER_LOGIN &&
+	       w->try->opening.state == IMAP_OPENING_TLS;
+}
+
+/* watcher_start_tls: |left| octets came behind the OK of STARTTLS. */
+static void watcher_start_tls(struct watcher *w, size_t left)
+{
+	if (imap_opening_left(&w->try->opening, left))
+		dial_start_tls(w->stream, &w->env->opts.backend);
+	else
+		watcher_end(w, WATCHER_LOST, w->try->opening.why.text);
+}
+
+/* on_open comes when the handshake after STARTTLS is done. */
+static void on_open(void *arg)
+{
+	struct watcher *w = arg;
+	struct buf out;
+
+	if (!wants_tls(w))
+		return;
+	buf_init(&out, WATCHER_LOGIN_MAX);
+	if (imap_opening_secured(&w->try->opening, &out) == IMAP_OPENING_FAILED)
+		watcher_end(w, WATCHER_LOST, w->try->opening.why.text);
+	else
+		watcher_send_login(w, &out);
+	buf_reset(&out);
+}
+
 static size_t on_data(void *arg, struct str bytes)
 {
 	struct watcher *w = arg;
@@ -483,6 +527,10 @@ static size_t on_data(void *arg, struct str bytes)
 	int rc = ERR_OK;
 
 	while (w->state != WATCHER_ENDED && rc == ERR_OK) {
+		if (wants_tls(w)) {
+			watcher_start_tls(w, in.len);
+			break;
+		}
 		rc = imap_reader_next(&w->reader, &in, &response);
 		if (rc == ERR_OK)
 			watcher_response(w, response);
@@ -510,6 +558,7 @@ static void on_error(void *arg, int rc, const char *why)
 }
 
 static const struct stream_handler stream_events = {
+	.on_open = on_open,
 	.on_data = on_data,
 	.on_eof = on_eof,
 	.on_error = on_error,

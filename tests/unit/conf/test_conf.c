@@ -329,10 +329,6 @@ static void options_that_are_not_built_are_named(void **state)
 static void values_that_are_not_built_are_named(void **state)
 {
 	(void)state;
-	assert_int_equal(load("-b", "imap+starttls://b", "-l", "imap://a"),
-	                 ERR_INVALID);
-	assert_string_equal(detail.text, "--backend: backend.url: "
-	                                 "imap+starttls:// is not built yet");
 	assert_int_equal(load(GOOD, "--watch-login", "session"), ERR_INVALID);
 	assert_string_equal(detail.text,
 	                    "--watch-login: watch.login: \"session\" is not "

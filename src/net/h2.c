@@ -596,7 +596,7 @@ size_t h2_slots(const struct h2 *h)
 {
 	size_t max = h->in_flight_max;
 
-	if (h->state != H2_READY )
+	if (h->state != H2_READY || h->in_doubt)
 		return 0;
 	if (h->peer_max < max)
 		max = h->peer_max;

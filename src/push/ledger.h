@@ -78,7 +78,8 @@ const struct store_registration *ledger_registration_of(
 	const struct ledger *l, const struct store_registration *key);
 
 /* ledger_registration_put returns the id: that of the row with the same key,
- * else a new one (|row|->id is not looked at). */
+ * else a new one (|row|->id is not looked at). A row that differs in nothing
+ * but when it was seen goes to the store once a minute. */
 uint64_t ledger_registration_put(struct ledger *l,
                                  const struct store_registration *row);
 

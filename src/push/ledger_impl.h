@@ -52,6 +52,7 @@ struct ledger_registration {
 	struct ledger_row base;
 	struct store_registration row; /* user: the name in |user| */
 	struct ledger_user *user;      /* NULL: gone */
+	int64_t noted_seen_ms;         /* last_seen_ms as it was marked last */
 	TAILQ_ENTRY(ledger_registration) of_user;
 	UT_hash_handle by_id;
 	struct ledger_pending pending;

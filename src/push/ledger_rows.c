@@ -10,6 +10,10 @@
 #include "imap/mailbox.h"
 #include "push/ledger_impl.h"
 
+/* How exactly the store knows when a device was seen: in the days after which
+ * it is forgotten, a minute does not matter. */
+#define SEEN_NOTED_MS ((int64_t)60 * 1000)
+
 static struct ledger_registration *registration_of(struct ledger_row *row)
 {
 	assert(row->kind == LEDGER_REGISTRATION);
@@ -227,6 +231,13 @@ static uint64_t new_id(const struct ledger *l)
 	return id;
 }
 
+/* note marks |r| for the store. */
+static void note(struct ledger *l, struct ledger_registration *r)
+{
+	r->noted_seen_ms = r->row.last_seen_ms;
+	ledger_mark(l, &r->base);
+}
+
 void ledger_registration_insert(struct ledger *l,
                                 const struct store_registration *row)
 {
@@ -241,7 +252,40 @@ void ledger_registration_insert(struct ledger *l,
 	r->pending.row.registration_id = r->row.id;
 	TAILQ_INSERT_TAIL(&r->user->registrations, r, of_user);
 	HASH_ADD(by_id, l->registrations, row.id, sizeof(r->row.id), r);
-	ledger_mark(l, &r->base);
+	note(l, r);
+}
+
+static bool same_mailboxes(const struct store_registration *a,
+                           const struct store_registration *b)
+{
+	if (a->mailbox_count != b->mailbox_count)
+		return false;
+	for (size_t i = 0; i < a->mailbox_count; i++)
+		if (a->mailboxes[i].proved != b->mailboxes[i].proved ||
+		    !str_eq(a->mailboxes[i].name, b->mailboxes[i].name))
+			return false;
+	return true;
+}
+
+/*
+ * is_fresh: |row| says nothing new but that |r| was seen again, a moment after
+ * that was noted. Whoever registers in a loop is not to keep the disk busy. In
+ * memory the time is exact; what is on its way to the store is awaited.
+ */
+static bool is_fresh(const struct ledger_registration *r,
+                     const struct store_registration *row)
+{
+	const struct store_registration *old = &r->row;
+
+	return r->base.mark != LEDGER_WRITING &&
+	       row->last_seen_ms >= r->noted_seen_ms &&
+	       row->last_seen_ms - r->noted_seen_ms < SEEN_NOTED_MS &&
+	       row->version == old->version &&
+	       row->first_seen_ms == old->first_seen_ms &&
+	       row->last_push_ms == old->last_push_ms &&
+	       row->last_status == old->last_status &&
+	       str_eq(row->last_reason, old->last_reason) &&
+	       str_eq(row->topic, old->topic) && same_mailboxes(row, old);
 }
 
 uint64_t ledger_registration_put(struct ledger *l,
@@ -256,14 +300,18 @@ uint64_t ledger_registration_put(struct ledger *l,
 		ledger_registration_insert(l, &copy);
 		return copy.id;
 	}
+	r = find_registration(l, old->id);
+	if (is_fresh(r, row)) {
+		r->row.last_seen_ms = row->last_seen_ms;
+		return old->id;
+	}
 	/* Copied before the old is freed: |row| may borrow from it. */
 	copy_registration(row, &copy);
-	r = find_registration(l, old->id);
 	copy.id = r->row.id;
 	copy.user = r->user->name;
 	free_registration_row(&r->row);
 	r->row = copy;
-	ledger_mark(l, &r->base);
+	note(l, r);
 	return copy.id;
 }
 

@@ -253,6 +253,58 @@ static void registering_again_is_seen_and_keeps_the_past(void **state)
 	registry_pushed(p->registry, id + 1, 410, "x"); /* nobody */
 }
 
+/* Whoever registers in a loop does not keep the disk busy, and the ledger knows
+ * the time all the same. */
+static void registering_in_a_loop_is_written_once_a_minute(void **state)
+{
+	struct fixture *f = *state;
+	struct testpush *p = &f->p;
+	const struct store_registration *r;
+	uint64_t id = testpush_phone(p, "anna", "t1", "INBOX* Sent");
+	size_t commits;
+
+	fake_run(p->loop);
+	commits = p->disk.commits;
+	for (int i = 1; i < 60; i++) {
+		fake_clock_advance(p->loop, 1000);
+		assert_true(testpush_phone(p, "anna", "t1", "INBOX* Sent") ==
+		            id);
+		fake_run(p->loop);
+	}
+	assert_int_equal(p->disk.commits, commits);
+	r = ledger_registration(p->ledger, id);
+	assert_true(r->last_seen_ms == loop_wall_ms(p->loop));
+	fake_clock_advance(p->loop, 1000);
+	(void)testpush_phone(p, "anna", "t1", "INBOX* Sent");
+	fake_run(p->loop);
+	assert_int_equal(p->disk.commits, commits + 1);
+	/* What is new is not held back. */
+	(void)testpush_phone(p, "anna", "t1", "INBOX* Sent*");
+	want_disk(f, "phone anna/t1 INBOX* Sent*\n");
+	(void)testpush_phone(p, "anna", "t1", "INBOX*");
+	want_disk(f, "phone anna/t1 INBOX*\n");
+}
+
+/* What is on its way to the store is not there yet. */
+static void registering_again_waits_for_the_first(void **state)
+{
+	struct fixture *f = *state;
+	struct testpush *p = &f->p;
+	size_t commits = p->disk.commits;
+	uint64_t id;
+
+	p->disk.hold = true;
+	id = testpush_phone(p, "anna", "t1", "INBOX*");
+	fake_run(p->loop);
+	assert_int_equal(p->disk.commits, commits + 1);
+	assert_true(testpush_phone(p, "anna", "t1", "INBOX*") == id);
+	fake_run(p->loop);
+	p->disk.hold = false;
+	scriptstore_release(&p->disk);
+	fake_run(p->loop);
+	assert_int_equal(p->disk.commits, commits + 2);
+}
+
 /* Proof. */
 
 static void mailbox_is_proved_for_all_devices_of_the_user(void **state)
@@ -584,6 +636,8 @@ int main(void)
 		TEST(device_of_two_users_belongs_to_both),
 		TEST(mailboxes_over_the_limit_are_left_out),
 		TEST(registering_again_is_seen_and_keeps_the_past),
+		TEST(registering_in_a_loop_is_written_once_a_minute),
+		TEST(registering_again_waits_for_the_first),
 		TEST(mailbox_is_proved_for_all_devices_of_the_user),
 		TEST(what_was_proved_stays_proved),
 		TEST(wanted_is_each_mailbox_once_inbox_first),

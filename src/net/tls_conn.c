@@ -135,6 +135,36 @@ static bool is_not_tls(int reason)
 	       reason == SSL_R_PACKET_LENGTH_TOO_LONG;
 }
 
+/* What OpenSSL says of a client that cannot come in, for people. */
+static const struct {
+	int reason;
+	const char *words;
+} refusals[] = {
+	{ SSL_R_HTTP_REQUEST, "the client speaks HTTP" },
+	{ SSL_R_HTTPS_PROXY_REQUEST, "the client speaks HTTP" },
+	{ SSL_R_NO_APPLICATION_PROTOCOL,
+	  "the client wants another protocol (ALPN)" },
+	{ SSL_R_NO_SHARED_CIPHER, "no cipher in common" },
+	{ SSL_R_NO_SHARED_GROUPS, "no group in common" },
+	{ SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS,
+	  "no signature algorithm in common" },
+	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no group in common" },
+	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM,
+	  "no signature algorithm that suits the certificate" },
+	{ SSL_R_UNSUPPORTED_PROTOCOL, "no version in common" },
+	{ SSL_R_WRONG_VERSION_NUMBER, "the client does not speak TLS" },
+};
+
+/* refusal_words explains |reason|, on the server's side; else OpenSSL's text.
+ */
+static const char *refusal_words(const SSL *ssl, int reason)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (SSL_is_server(ssl) && refusals[i].reason == reason)
+			return refusals[i].words;
+	return tls_reason();
+}
+
 int tls_conn_failure(SSL *ssl, struct err_detail *detail)
 {
 	int reason = ERR_GET_REASON(ERR_peek_last_error());
@@ -153,7 +183,8 @@ int tls_conn_failure(SSL *ssl, struct err_detail *detail)
 		(void)err_set(detail, rc, "tls alert: %s (%d)",
 		              SSL_alert_desc_string_long(reason), reason);
 	} else {
-		(void)err_set(detail, rc, "tls: %s", tls_reason());
+		(void)err_set(detail, rc, "tls: %s",
+		              refusal_words(ssl, reason));
 	}
 	ERR_clear_error();
 	return rc;

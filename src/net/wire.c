@@ -151,6 +151,21 @@ void wire_start_tls(struct wire *w, struct tls_ctx *tls, const char *name)
 	w->ssl = tls_conn_new(tls, w->fd, name);
 }
 
+/*
+ * follows_proxy: what is left in the socket is the middle of a PROXY header, of
+ * which OpenSSL took the five octets of a record's head.
+ */
+static bool follows_proxy(const struct wire *w)
+{
+	char rest[7];
+	ssize_t n = recv(w->fd, rest, sizeof(rest), MSG_PEEK | MSG_DONTWAIT);
+	struct str s = str_new(rest, n > 0 ? (size_t)n : 0);
+
+	return str_starts(s, STR(" TCP4 ")) || str_starts(s, STR(" TCP6 ")) ||
+	       str_starts(s, STR(" UNKNOW")) ||
+	       str_starts(s, STR("\r\nQUIT\n"));
+}
+
 enum wire_result wire_handshake(struct wire *w)
 {
 	struct err_detail detail;
@@ -167,6 +182,9 @@ enum wire_result wire_handshake(struct wire *w)
 		return wire_fail(w, ret, detail.text);
 	}
 	result = ssl_result(w, ret, errno);
+	if (result == WIRE_BROKEN && w->tls->is_server && follows_proxy(w))
+		return wire_fail(w, ERR_TLS,
+		                 "a PROXY header came where TLS was expected");
 	if (result == WIRE_END)
 		return wire_fail(w, ERR_CLOSED,
 		                 "connection closed in the tls handshake");

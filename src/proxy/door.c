@@ -4,7 +4,12 @@
 
 #include "base/log.h"
 #include "net/listen.h"
+#include "net/preamble.h"
 #include "proxy/sessions.h"
+
+/* A balancer sends its header at once; this is for the network. */
+#define PREAMBLE_MS ((uint64_t)5 * 1000)
+#define PREAMBLES_MAX ((size_t)1024)
 
 static const struct log_ctx door_log = { LOG_PROXY, 0 };
 
@@ -14,11 +19,54 @@ static const char *const schemes[] = {
 	[PROXY_STARTTLS] = "imap+starttls",
 };
 
+/* refused warns of a connection from |peer|, not of each in a flood. */
+static void refused(struct door *d, const struct address *peer, const char *why)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (!ratelimit_take(&d->refusals, loop_now_ms(d->loop)))
+		return;
+	address_print(peer, text, sizeof(text));
+	log_warn(&door_log, "refused %s at %s: %s", text, d->url.text, why);
+}
+
+static void on_preamble(void *arg, const struct preamble *p)
+{
+	struct door *d = arg;
+	struct err_detail why;
+
+	if (p->rc == ERR_OK) {
+		sessions_accept(d->sessions, p->fd, d,
+		                p->header.is_local ? NULL : &p->header);
+	} else if (p->rc == ERR_PERMISSION) {
+		refused(d, &p->peer, "not in listen.proxy_trusted");
+	} else if (p->why[0] != '\0') {
+		(void)err_set(&why, p->rc, "expected a PROXY header, %s",
+		              p->why);
+		refused(d, &p->peer, why.text);
+	}
+}
+
 static void on_accept(void *arg, int fd)
 {
 	const struct door *d = arg;
 
-	sessions_accept(d->sessions, fd, d);
+	if (d->preambles != NULL)
+		preambles_add(d->preambles, fd);
+	else
+		sessions_accept(d->sessions, fd, d, NULL);
+}
+
+static void expect_preambles(struct door *d, const struct proxy_listen *where)
+{
+	const struct preamble_opts opts = {
+		.trusted = where->trusted,
+		.trusted_count = where->trusted_count,
+		.max = PREAMBLES_MAX,
+		.timeout_ms = PREAMBLE_MS,
+	};
+
+	d->preambles = preambles_new(d->loop, &opts, on_preamble, d);
 }
 
 int door_open(struct door *d, struct loop *loop, struct sessions *sessions,
@@ -27,8 +75,12 @@ int door_open(struct door *d, struct loop *loop, struct sessions *sessions,
 	bool is_v6 = str_find(str_of(where->host), ':') != SIZE_MAX;
 	int rc;
 
+	d->loop = loop;
 	d->sessions = sessions;
 	d->security = where->security;
+	ratelimit_init(&d->refusals, 1, 10, loop_now_ms(loop));
+	if (where->proxy_protocol)
+		expect_preambles(d, where);
 	rc = listener_open(loop, where->host, where->port, on_accept, d,
 	                   &d->listener, detail);
 	if (rc != 0)
@@ -44,4 +96,5 @@ void door_close(struct door *d)
 {
 	if (d->listener != NULL)
 		listener_free(&d->listener);
+	preambles_free(&d->preambles);
 }

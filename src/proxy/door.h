@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* door - a listener: where it is, what it wants of those who come in. */
+/*
+ * door - a listener: where it is, and what it wants of those who come in. With
+ * proxy_protocol who they are is in the header that comes first.
+ */
 #ifndef PROXY_DOOR_H
 #define PROXY_DOOR_H
 
 #include "base/err.h"
+#include "base/ratelimit.h"
 #include "net/loop.h"
 #include "proxy/proxy.h"
 
 struct listener;
+struct preambles;
 struct sessions;
 
 struct door {
+	struct loop *loop;
 	struct sessions *sessions; /* who gets the clients; borrowed */
 	struct listener *listener; /* NULL: closed */
 	enum proxy_security security;
-	struct err_detail url; /* with the real port, for log lines */
+	struct preambles *preambles; /* NULL: no proxy_protocol */
+	struct ratelimit refusals;   /* that get a line in the log */
+	struct err_detail url;       /* with the real port, for log lines */
 };
 
 /* door_open listens at |where| and logs it. Results: as listener_open. */

@@ -16,6 +16,7 @@
 #include "net/tls.h"
 #include "push/service.h"
 
+struct network;
 struct proxy;
 
 enum proxy_security {
@@ -28,6 +29,10 @@ struct proxy_listen {
 	const char *host; /* "*", a name or an address */
 	uint16_t port;    /* 0: a free one */
 	enum proxy_security security;
+	/* Connections begin with a PROXY header, and come from |trusted|. */
+	bool proxy_protocol;
+	const struct network *trusted; /* borrowed while proxy_new runs */
+	size_t trusted_count;
 };
 
 struct proxy_opts {

@@ -13,6 +13,7 @@
 #include "base/metric.h"
 #include "imap/line.h"
 #include "imap/trace.h"
+#include "net/proxy_protocol.h"
 #include "proxy/client.h"
 #include "proxy/door.h"
 #include "proxy/identify.h"
@@ -257,6 +258,18 @@ static bool is_secret(const struct session *s, const struct imap_frame *frame)
 	       (s->state != SESSION_RELAY && !frame->first);
 }
 
+/* note_garbage: a balancer that says PROXY where nobody asked for it looks like
+ * a client gone mad. */
+static void note_garbage(const struct session *s, struct str first)
+{
+	struct proxy_header header;
+	size_t used;
+
+	if (proxy_protocol_parse(first, &used, &header) == 0)
+		log_info(&s->log,
+		         "a PROXY header on a listener without proxy_protocol");
+}
+
 /* limit_stranger ends it with those who ask for more than a login needs. */
 static void limit_stranger(struct session *s)
 {
@@ -285,6 +298,8 @@ static size_t on_client_data(void *arg, struct str bytes)
 	struct imap_frame frame;
 
 	s->active_ms = loop_now_ms(s->env->loop);
+	if (s->bytes_in == 0)
+		note_garbage(s, bytes);
 	while (s->state != SESSION_CLOSING && wants_client(s)) {
 		/* Also of a line that is here in part: if IDLE ended meanwhile
 		 * it is a command. */
@@ -354,9 +369,13 @@ static void on_client_drained(void *arg)
 static void on_client_error(void *arg, int rc, const char *why)
 {
 	struct session *s = arg;
+	struct err_detail text;
 
 	log_debug(&s->log, "client lost: %s (%s)", why, err_text(rc));
-	session_close(s, rc == ERR_TLS ? "client TLS failed" : "client lost");
+	(void)err_set(&text, rc, "client: %s", why);
+	session_close(s, rc == ERR_TLS || s->state == SESSION_OPENING
+	                         ? text.text
+	                         : "client lost");
 }
 
 static const struct stream_handler client_handler = {
@@ -481,23 +500,37 @@ static void on_timer(void *arg)
 	session_update(s);
 }
 
+/* note_addresses finds out who the client is, and says so. */
+static void note_addresses(struct session *s, const struct proxy_header *said)
+{
+	char peer[ADDRESS_TEXT_MAX];
+	char via[ADDRESS_TEXT_MAX];
+
+	stream_addresses(s->client, &s->client_addr, &s->server_addr);
+	address_print(&s->client_addr, via, sizeof(via));
+	if (said != NULL) {
+		s->client_addr = said->from;
+		s->server_addr = said->to;
+	}
+	address_print(&s->client_addr, peer, sizeof(peer));
+	log_info(&s->log, "session begin peer=%s%s%s listener=%s", peer,
+	         said != NULL ? " via=" : "", said != NULL ? via : "",
+	         s->door->url.text);
+}
+
 /* start_client begins with the client's stream. */
 static void start_client(struct session *s, int fd)
 {
 	bool at_once = s->door->security == PROXY_TLS;
-	char peer[ADDRESS_TEXT_MAX];
 
 	s->client = stream_accepted(s->env->loop, fd,
 	                            at_once ? s->env->opts->tls : NULL);
-	stream_addresses(s->client, &s->client_addr, &s->server_addr);
 	stream_set_handler(s->client, &client_handler, s);
-	address_print(&s->client_addr, peer, sizeof(peer));
-	log_info(&s->log, "session begin peer=%s listener=%s", peer,
-	         s->door->url.text);
 }
 
 struct session *session_new(const struct session_env *env, int fd, uint64_t id,
-                            const struct door *door)
+                            const struct door *door,
+                            const struct proxy_header *said)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
 
@@ -518,6 +551,7 @@ struct session *session_new(const struct session_env *env, int fd, uint64_t id,
 	s->timer = loop_timer_new(env->loop, on_timer, s);
 	loop_timer_set(s->timer, (uint64_t)env->opts->login_s * 1000);
 	start_client(s, fd);
+	note_addresses(s, said);
 	return s;
 }
 

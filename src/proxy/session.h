@@ -29,6 +29,7 @@ struct backend;
 struct door;
 struct intercept;
 struct login;
+struct proxy_header;
 struct registration;
 struct sessions;
 struct sessions_host;
@@ -98,9 +99,11 @@ struct session {
 	bool traced;
 };
 
-/* session_new begins with a client on |fd| that came in by |door|. */
+/* session_new begins with a client on |fd| that came in by |door|; |said| as in
+ * sessions_accept. */
 struct session *session_new(const struct session_env *env, int fd, uint64_t id,
-                            const struct door *door);
+                            const struct door *door,
+                            const struct proxy_header *said);
 
 /* session_free is the sweeper's: |*s| is closed. */
 void session_free(struct session **s);

@@ -180,7 +180,8 @@ static bool host_admits(struct sessions *all, struct str name)
 	return evict(s);
 }
 
-void sessions_accept(struct sessions *all, int fd, const struct door *door)
+void sessions_accept(struct sessions *all, int fd, const struct door *door,
+                     const struct proxy_header *said)
 {
 	const struct proxy_opts *opts = all->env->opts;
 	char peer[ADDRESS_TEXT_MAX];
@@ -192,7 +193,7 @@ void sessions_accept(struct sessions *all, int fd, const struct door *door)
 		(void)close(fd);
 		return;
 	}
-	s = session_new(all->env, fd, ++all->last_id, door);
+	s = session_new(all->env, fd, ++all->last_id, door, said);
 	all->count++;
 	TAILQ_INSERT_TAIL(&all->all, s, link);
 	if (!host_admits(all, host_name(s))) {

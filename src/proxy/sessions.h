@@ -12,6 +12,7 @@
 #include "net/loop.h"
 
 struct door;
+struct proxy_header;
 struct session;
 struct session_env;
 struct sessions;
@@ -24,8 +25,10 @@ struct sessions *sessions_new(const struct session_env *env);
 void sessions_free(struct sessions **all);
 
 /* sessions_accept makes a session of a connected |fd| that came in by |door|,
- * or closes |fd| when the limits say so. */
-void sessions_accept(struct sessions *all, int fd, const struct door *door);
+ * or closes |fd| when the limits say so. |said| is who the client is, NULL if
+ * the connection itself tells. */
+void sessions_accept(struct sessions *all, int fd, const struct door *door,
+                     const struct proxy_header *said);
 
 /* sessions_logged_in: |s| does not count as pending any more. */
 void sessions_logged_in(struct sessions *all, struct session *s);

@@ -6,9 +6,9 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "conf/url.h"
 #include "proxy/proxy.h"
 #include "role/identity.h"
+#include "role/listeners.h"
 #include "role/target.h"
 
 static const struct log_ctx worker_log = { LOG_TLS, 0 };
@@ -54,43 +54,14 @@ int worker_check(const struct conf *c, struct err_detail *detail)
 	return rc;
 }
 
-static enum proxy_security security_of(enum conf_scheme scheme)
-{
-	if (scheme == CONF_IMAPS)
-		return PROXY_TLS;
-	return scheme == CONF_IMAP_STARTTLS ? PROXY_STARTTLS : PROXY_PLAIN;
-}
-
-/* The listeners as proxy wants them; |hosts| holds their names. */
-static int read_listen(const struct conf *c, struct proxy_listen *listen,
-                       struct str *hosts, struct err_detail *detail)
-{
-	for (size_t i = 0; i < c->listen.count; i++) {
-		struct conf_url url;
-		int rc = conf_url_parse(str_of(c->listen.list[i].url), &url,
-		                        detail);
-
-		if (rc != ERR_OK)
-			return rc;
-		hosts[i] = str_dup(url.host);
-		listen[i] = (struct proxy_listen){
-			.host = hosts[i].data,
-			.port = url.port,
-			.security = security_of(url.scheme),
-		};
-	}
-	return ERR_OK;
-}
-
 static int start_proxy(struct worker *w, struct loop *loop,
                        struct resolver *resolver, struct service *service,
-                       const struct proxy_listen *listen,
-                       struct err_detail *detail)
+                       const struct listeners *l, struct err_detail *detail)
 {
 	const struct conf *c = w->conf;
 	const struct proxy_opts opts = {
-		.listen = listen,
-		.listen_count = c->listen.count,
+		.listen = l->list,
+		.listen_count = l->count,
 		.tls = w->identity.tls,
 		.backend = w->backend.dial,
 		.push_enabled = c->push_enabled,
@@ -111,17 +82,13 @@ static int start_proxy(struct worker *w, struct loop *loop,
 int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
                  struct service *service, struct err_detail *detail)
 {
-	size_t count = w->conf->listen.count;
-	struct proxy_listen *listen = xcalloc(count, sizeof(*listen));
-	struct str *hosts = xcalloc(count, sizeof(*hosts));
-	int rc = read_listen(w->conf, listen, hosts, detail);
+	struct listeners l;
+	int rc = listeners_read(w->conf, &l, detail);
 
-	if (rc == ERR_OK)
-		rc = start_proxy(w, loop, resolver, service, listen, detail);
-	for (size_t i = 0; i < count; i++)
-		str_free(&hosts[i]);
-	free(hosts);
-	free(listen);
+	if (rc != ERR_OK)
+		return rc;
+	rc = start_proxy(w, loop, resolver, service, &l, detail);
+	listeners_done(&l);
 	return rc;
 }
 

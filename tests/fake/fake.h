@@ -123,6 +123,10 @@ void fake_set_tls(struct fake_peer *peer, const char *alpn);
  * "": it is gone already. */
 void fake_set_address(struct fake_peer *peer, const char *address);
 
+/* fake_preamble: connections at listeners with proxy_protocol begin with a
+ * header that says |from| (NULL: LOCAL), or fail with |rc|; borrowed. */
+void fake_preamble(struct loop *loop, int rc, const char *from);
+
 /* What became of the stream. Closed: stream_close, and all output was taken;
  * aborted: stream_abort, or closed and never drained within 5 s; or the
  * descriptor from listen was closed without making a stream. */

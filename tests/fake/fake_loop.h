@@ -54,6 +54,8 @@ struct loop {
 	struct dial_target target; /* of the last dial, copied */
 	struct str target_host;
 	struct str target_name;
+	int preamble_rc; /* fake_preamble.c */
+	const char *preamble_from;
 	bool has_from; /* and for whom it was */
 	struct dial_from from;
 	struct address client;

@@ -14,7 +14,7 @@ static void must(int rc)
 	assert(rc == 0);
 }
 
-static const struct proxy_listen door = { "127.0.0.1", 143, PROXY_PLAIN };
+static const struct proxy_listen door = { .host = "127.0.0.1", .port = 143 };
 
 void stage_init(struct stage *st)
 {

@@ -10,9 +10,12 @@
 #define NEEDS_TLS "NO [PRIVACYREQUIRED] Log in after STARTTLS.\r\n"
 #define BACKEND_LIST "IMAP4rev1 IDLE AUTH=PLAIN ID SASL-IR LITERAL+"
 
-static const struct proxy_listen starttls = { "127.0.0.1", 143,
-	                                      PROXY_STARTTLS };
-static const struct proxy_listen implicit = { "127.0.0.1", 143, PROXY_TLS };
+static const struct proxy_listen starttls = { .host = "127.0.0.1",
+	                                      .port = 143,
+	                                      .security = PROXY_STARTTLS };
+static const struct proxy_listen implicit = { .host = "127.0.0.1",
+	                                      .port = 143,
+	                                      .security = PROXY_TLS };
 
 /* The fakes only ask whether there is one. */
 static char context;
@@ -165,8 +168,9 @@ static void is_offered_once(void **arg)
 
 static void is_not_offered_elsewhere(void **arg)
 {
-	static const struct proxy_listen plain = { "127.0.0.1", 143,
-		                                   PROXY_PLAIN };
+	static const struct proxy_listen plain = { .host = "127.0.0.1",
+		                                   .port = 143,
+		                                   .security = PROXY_PLAIN };
 	const struct proxy_listen *const rows[] = { &plain, &implicit };
 	struct stage st;
 

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "imap/line.h"
+#include "imap/sasl.h"
 
 enum action {
 	PASS,      /* as the server has it */
@@ -19,10 +20,13 @@ enum action {
 	OWN,       /* always listed */
 	OWN_PUSH,  /* by policy */
 	OWN_TLS,   /* by policy */
+	MECHANISM, /* if it is handled here, and by policy */
 	NOT_LOGIN  /* stripped before login, after it the server's */
 };
 
 enum match { WORD, PREFIX };
+
+#define AUTH "AUTH="
 
 /* The first row that matches decides; what matches none passes. */
 static const struct row {
@@ -44,8 +48,7 @@ static const struct row {
 	/* A mechanism is handled here or it is not offered: a security layer
 	 * (GSSAPI, DIGEST-MD5), a channel binding (-PLUS) or the peer's
 	 * certificate (EXTERNAL) does not survive a proxy. */
-	{ "AUTH=PLAIN", WORD, PASS, NULL },
-	{ "AUTH=", PREFIX, STRIP, NULL },
+	{ AUTH, PREFIX, MECHANISM, NULL },
 
 	/* Clients would leave the proxy. URLAUTH: the server compares the
 	 * host in the URL with its own name. */
@@ -120,6 +123,7 @@ static const struct row *find_row(struct str word)
 struct edit {
 	const struct imap_capability_policy *policy;
 	enum imap_capability_phase phase;
+	bool binds;    /* a mechanism with channel binding is listed */
 	uint32_t seen; /* rows of which a word was kept */
 	size_t bare;   /* a word at this length of |out| needs no gap */
 	struct buf *out;
@@ -133,10 +137,25 @@ static bool is_hidden(const struct edit *e, struct str word)
 	return false;
 }
 
-/* is_kept: a word of the server's with |action| stays. */
-static bool is_kept(const struct edit *e, enum action action)
+/* is_usable: a login by this mechanism works through here. */
+static bool is_usable(const struct edit *e, struct str word)
+{
+	const struct imap_sasl *m =
+		imap_sasl_find(str_sub(word, sizeof(AUTH) - 1, SIZE_MAX));
+
+	if (m == NULL || e->policy->before_tls)
+		return false;
+	if (m->hides_password && e->policy->needs_passwords)
+		return false;
+	return !(e->binds && str_starts(str_of(m->name), STR("SCRAM-")));
+}
+
+/* is_kept: |word| of the server's, with |action|, stays. */
+static bool is_kept(const struct edit *e, struct str word, enum action action)
 {
 	switch (action) {
+	case MECHANISM:
+		return is_usable(e, word);
 	case PASS:
 	case OWN:
 	case OWN_LOGIN:
@@ -162,6 +181,7 @@ static bool is_ours(const struct edit *e, enum action action)
 	case PASS:
 	case STRIP:
 	case NOT_LOGIN:
+	case MECHANISM:
 		return false;
 	case OWN:
 		return true;
@@ -189,9 +209,8 @@ static int edit_word(struct edit *e, struct str gap, struct str word)
 {
 	const struct row *row = find_row(word);
 
-	if (e->policy->before_tls && str_istarts(word, STR("AUTH=")))
-		return ERR_OK;
-	if (is_hidden(e, word) || (row != NULL && !is_kept(e, row->action)))
+	if (is_hidden(e, word) ||
+	    (row != NULL && !is_kept(e, word, row->action)))
 		return ERR_OK;
 	if (row != NULL)
 		e->seen |= UINT32_C(1) << (row - rows);
@@ -219,6 +238,7 @@ static int edit_list(struct edit *e, struct str list)
 	struct str gap = STR_NULL;
 	int rc = ERR_OK;
 
+	e->binds = e->policy->binds || imap_sasl_binds(list);
 	while (rc == ERR_OK && list.len > 0) {
 		struct str word = take_word(&list, &gap);
 

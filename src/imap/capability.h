@@ -24,6 +24,11 @@ struct imap_capability_policy {
 	/* TLS has to come first: STARTTLS and LOGINDISABLED are shown, and no
 	 * AUTH= (RFC 9051 section 6.2.3). */
 	bool before_tls;
+	/* Passwords are of use: no mechanism that hides them. */
+	bool needs_passwords;
+	/* The backend has a mechanism with channel binding, in this list or
+	 * another: no SCRAM (see imap/sasl.h). */
+	bool binds;
 	/* capability.hide: further words to take out, whatever else is said
 	 * of them here; borrowed. */
 	const struct str *hide;

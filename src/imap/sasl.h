@@ -49,8 +49,9 @@ const struct imap_sasl *imap_sasl_find(struct str name);
 const struct imap_sasl *imap_sasl_of(enum imap_login_method method);
 
 /* imap_sasl_binds: among the words of a capability list is a mechanism with
- * channel binding. A client that could bind and is not shown it must then be
- * refused by the server (RFC 5802 section 6), so no SCRAM works. */
+ * channel binding. It cannot work through here; but the server must refuse a
+ * client that could bind and was not shown that (RFC 5802 section 6), so no
+ * SCRAM works then. */
 bool imap_sasl_binds(struct str list);
 
 /*

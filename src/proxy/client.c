@@ -9,8 +9,8 @@
 #include <assert.h>
 
 #include "imap/command.h"
+#include "proxy/authenticate.h"
 #include "proxy/intercept.h"
-#include "proxy/login.h"
 #include "proxy/prelogin.h"
 #include "proxy/session.h"
 
@@ -94,7 +94,8 @@ static void collect(struct session *s, const struct imap_frame *f)
 static void begin_collect(struct session *s, const struct intercept *row,
                           const struct imap_frame *f)
 {
-	collect_init(&s->collect, row->max_bytes);
+	collect_init(&s->collect, row->max_for != NULL ? row->max_for(f->text)
+	                                               : row->max_bytes);
 	s->collect.front_only = row->front_only;
 	s->collecting = row;
 	session_set_input(s, INPUT_COLLECT);
@@ -169,6 +170,13 @@ static const struct intercept *row_for_odd(const struct session *s,
 	return &forward_as_is;
 }
 
+/* is_lone_word: a line without a verb. Before login it may be a response to an
+ * AUTHENTICATE that was refused, and is not to be seen in our answer. */
+static bool is_lone_word(const struct session *s, struct str line)
+{
+	return s->state != SESSION_RELAY && str_find(line, ' ') == SIZE_MAX;
+}
+
 static void on_head(struct session *s, const struct imap_frame *f)
 {
 	const struct intercept *row;
@@ -178,6 +186,8 @@ static void on_head(struct session *s, const struct imap_frame *f)
 		row = intercept_find(s, c.verb);
 	else
 		row = row_for_odd(s, f->text);
+	if (is_lone_word(s, f->text))
+		c.tag = STR_NULL;
 	if (must_wait(s, row, c.tag))
 		hold(s, f);
 	else
@@ -203,7 +213,7 @@ static void on_bad(struct session *s, const struct imap_frame *f)
 		return;
 	}
 	if (s->input == INPUT_SASL) {
-		login_on_sasl(s, f);
+		authenticate_on_line(s, f);
 		return;
 	}
 	(void)err_set(&text, ERR_PARSE, "BAD %s.", why);
@@ -230,7 +240,7 @@ void client_on_frame(struct session *s, const struct imap_frame *frame)
 		after_refused(s, frame);
 		break;
 	case INPUT_SASL:
-		login_on_sasl(s, frame);
+		authenticate_on_line(s, frame);
 		break;
 	case INPUT_IDLE:
 		relay_idle_line(s, frame);

@@ -9,6 +9,7 @@
 #include "imap/capability.h"
 #include "imap/login.h"
 #include "imap/xaps.h"
+#include "proxy/authenticate.h"
 #include "proxy/identify.h"
 #include "proxy/login.h"
 #include "proxy/prelogin.h"
@@ -52,8 +53,8 @@ static const struct intercept table[] = {
 	{ .verb = "AUTHENTICATE",
 	  .states = BEFORE,
 	  .action = INTERCEPT_ANSWER,
-	  .answer = login_authenticate,
-	  .max_bytes = LOGIN_MAX },
+	  .answer = authenticate_command,
+	  .max_for = authenticate_max },
 	{ .verb = "CAPABILITY",
 	  .states = BEFORE,
 	  .action = INTERCEPT_ANSWER,

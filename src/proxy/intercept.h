@@ -30,7 +30,9 @@ struct intercept {
 	enum intercept_action action;
 	bool (*applies)(const struct session *s); /* NULL: always */
 	intercept_fn *answer;
-	size_t max_bytes;    /* ANSWER: of the whole command */
+	size_t max_bytes; /* ANSWER: of the whole command */
+	/* ANSWER: if that depends on how its first line begins. */
+	size_t (*max_for)(struct str line);
 	bool front_only;     /* ANSWER: what follows is of no interest */
 	const char *refusal; /* REFUSE: without the tag */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * login - one attempt: parse, dial, let imap/opening speak, tell the verdict.
- * RFC 9051 section 6.2, RFC 4616 (PLAIN), RFC 4959 (SASL-IR), RFC 5530 (codes).
+ * login - one attempt: dial, let imap/opening speak, tell the verdict. RFC 9051
+ * section 6.2, RFC 5530 (codes).
  */
 #include "proxy/login.h"
 
@@ -10,15 +10,14 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/metric.h"
-#include "imap/command.h"
 #include "imap/id.h"
-#include "imap/login.h"
 #include "imap/opening.h"
 #include "imap/reader.h"
+#include "imap/sasl.h"
 #include "net/dial.h"
+#include "proxy/authenticate.h"
 #include "proxy/backend.h"
 #include "proxy/client.h"
-#include "proxy/collect.h"
 #include "proxy/identify.h"
 #include "proxy/prelogin.h"
 #include "proxy/session.h"
@@ -38,9 +37,6 @@
 /* What a backend may say until its verdict. */
 #define LOGIN_RESPONSE_MAX ((size_t)64 * 1024)
 #define LOGIN_REPLY_MAX ((size_t)256 * 1024)
-
-/* A SASL response: as a LOGIN command, see intercept. */
-#define LOGIN_SASL_MAX ((size_t)16 * 1024)
 
 #define LOGIN_UNAVAILABLE \
 	"NO [UNAVAILABLE] The mail server cannot be reached, try again later."
@@ -117,14 +113,19 @@ static void keep_login(struct session *s)
 	loop_timer_set(s->kept_timer, LOGIN_KEPT_MS);
 }
 
-/* back_to_prelogin: the client may try again. */
+/* back_to_prelogin: the client may try again. What it is in the middle of
+ * saying is an answer that nobody waits for any more. */
 static void back_to_prelogin(struct session *s)
 {
+	bool is_answering = s->input == INPUT_SASL &&
+	                    !imap_framer_at_start(&s->from_client);
+
 	login_end(s);
 	str_free(&s->user);
 	s->is_offered = false;
+	collect_done(&s->collect);
 	session_set_state(s, SESSION_PRELOGIN);
-	session_set_input(s, INPUT_COMMAND);
+	session_set_input(s, is_answering ? INPUT_SWALLOW : INPUT_COMMAND);
 	loop_timer_set(s->timer, (uint64_t)s->env->opts->login_s * 1000);
 }
 
@@ -214,7 +215,18 @@ static uint64_t penalty_ms(unsigned failures)
 	return delay_ms;
 }
 
-/* refused: the backend said NO or BAD. It is told after a while. */
+/* tell_later tells a refusal after a while. */
+static void tell_later(struct session *s, bool failed)
+{
+	if (failed) {
+		metric_add(METRIC_LOGINS_REFUSED, 1);
+		s->login_failures++;
+	}
+	session_set_state(s, SESSION_REFUSED);
+	loop_timer_set(s->timer, penalty_ms(s->login_failures));
+}
+
+/* refused: the backend said NO or BAD. */
 static void refused(struct session *s, struct str response)
 {
 	struct imap_response r;
@@ -238,10 +250,7 @@ static void refused(struct session *s, struct str response)
 	if (s->state == SESSION_CLOSING)
 		return;
 	/* The backend's trouble is not the client's failure. */
-	if (!imap_response_code(&r, STR("UNAVAILABLE"), &rest))
-		s->login_failures++;
-	session_set_state(s, SESSION_REFUSED);
-	loop_timer_set(s->timer, penalty_ms(s->login_failures));
+	tell_later(s, !imap_response_code(&r, STR("UNAVAILABLE"), &rest));
 }
 
 /* accepted: the tagged OK; the name counts from now on. */
@@ -255,10 +264,12 @@ static void accepted(struct session *s)
 	log_info(&s->log, "login user=\"%s\" result=ok backend=%s push=%s",
 	         log_safe(s->user, &user), backend_name(s->env->backend),
 	         s->is_offered ? "offered" : "no");
+	metric_add(METRIC_LOGINS_OK, 1);
 	sessions_logged_in(s->env->sessions, s);
 	if (s->env->opts->push_enabled && !is_other) {
 		service_logged_in(s->env->service, &l->who);
-		if (service_keeps_logins(s->env->service))
+		if (service_keeps_logins(s->env->service) &&
+		    imap_login_has_password(&l->who))
 			keep_login(s);
 	}
 	loop_timer_set(s->timer, (uint64_t)s->env->opts->idle_s * 1000);
@@ -305,12 +316,14 @@ static void on_response(struct session *s, struct str response)
 	case IMAP_OPENING_FAILED:
 		login_unavailable(s, l->opening.why.text);
 		break;
+	case IMAP_OPENING_CHALLENGE:
+		authenticate_ask(s, l->opening.challenge);
+		break;
 	case IMAP_OPENING_GREETING:
 	case IMAP_OPENING_STARTTLS:
 	case IMAP_OPENING_TLS:
 	case IMAP_OPENING_CAPABILITY:
 	case IMAP_OPENING_LOGIN:
-	case IMAP_OPENING_CHALLENGE:
 	case IMAP_OPENING_PROBED:
 		break;
 	}
@@ -395,6 +408,8 @@ void login_on_timer(struct session *s)
 {
 	if (s->state == SESSION_REFUSED)
 		tell(s);
+	else if (s->input == INPUT_SASL)
+		session_bye(s, "Login took too long.");
 	else
 		login_unavailable(s, "no answer to a login in time");
 }
@@ -432,10 +447,21 @@ static void turn_away(struct session *s, struct str tag)
 	limit_attempts(s);
 }
 
-/* begin dials for |who|, which becomes the attempt's. */
-static void begin(struct session *s, struct str tag, struct imap_login *who)
+/* name_user: this is the name that will count. */
+static void name_user(struct session *s)
 {
-	const struct proxy_opts *opts = s->env->opts;
+	const struct imap_login *who = &s->login->who;
+
+	str_free(&s->user);
+	s->user = str_dup(who->user);
+	s->is_offered = s->env->opts->push_enabled &&
+	                !imap_login_is_other(who) &&
+	                service_offer(s->env->service, s->user, &s->topic);
+	session_set_traced(s, s->user);
+}
+
+void login_begin(struct session *s, struct str tag, struct imap_login *who)
+{
 	const struct dial_from from = { .client = &s->client_addr,
 		                        .listener = &s->server_addr };
 	struct login *l;
@@ -448,25 +474,50 @@ static void begin(struct session *s, struct str tag, struct imap_login *who)
 		return;
 	}
 	l = login_new(s, tag, who);
+	*who = (struct imap_login){ 0 };
 	s->login = l;
 	s->login_attempts++;
-	s->user = str_dup(l->who.user);
-	s->is_offered = opts->push_enabled && !imap_login_is_other(&l->who) &&
-	                service_offer(s->env->service, s->user, &s->topic);
-	session_set_traced(s, s->user);
+	name_user(s);
 	session_set_state(s, SESSION_LOGIN);
 	session_set_input(s, INPUT_BUSY);
-	loop_timer_set(s->timer, (uint64_t)opts->login_s * 1000);
+	loop_timer_set(s->timer, (uint64_t)s->env->opts->login_s * 1000);
 	l->dial = dial_start(s->env->loop, s->env->resolver,
 	                     backend_target(s->env->backend), &from,
 	                     LOGIN_DIAL_MS, on_dialled, s);
 }
 
-/* bad refuses what does not parse; nothing was dialled. */
-static void bad(struct session *s, struct str tag, const char *text)
+void login_abandon(struct session *s, const char *text)
 {
-	session_reply(s, tag, STR_NULL, text);
-	prelogin_count_bad(s);
+	const struct imap_sasl *m = imap_sasl_of(s->login->who.method);
+	struct log_text user;
+
+	log_info(&s->log, "login user=\"%s\" result=abandoned",
+	         log_safe(s->user, &user));
+	session_drop_backend(s);
+	set_reply(s, str_of(text));
+	if (s->state == SESSION_CLOSING)
+		return;
+	/* A challenge that is not always made is a refusal with its reason:
+	 * who does not wait for the NO has failed all the same. */
+	if (m->challenges_min == 0)
+		tell_later(s, true);
+	else
+		tell(s);
+}
+
+void login_respond(struct session *s, struct str base64)
+{
+	struct login *l = s->login;
+	struct buf send;
+
+	buf_init(&send, IMAP_OPENING_SEND_MAX);
+	if (imap_opening_respond(&l->opening, &l->who, base64, &send) != 0) {
+		login_abandon(s, "BAD Malformed SASL message.");
+	} else {
+		name_user(s);
+		session_to_backend(s, buf_str(&send));
+	}
+	buf_reset(&send);
 }
 
 void login_command(struct session *s, struct str command)
@@ -474,96 +525,10 @@ void login_command(struct session *s, struct str command)
 	struct imap_login who = { 0 };
 	struct str tag = client_tag(command);
 
-	if (imap_login_parse(command, &who) != 0)
-		bad(s, tag, "BAD Malformed LOGIN.");
-	else
-		begin(s, tag, &who);
-}
-
-/* plain takes the message of SASL PLAIN. */
-static void plain(struct session *s, struct str tag, struct str base64)
-{
-	struct imap_login who = { 0 };
-
-	if (imap_login_parse_plain(base64, &who) != 0)
-		bad(s, tag, "BAD Malformed SASL PLAIN message.");
-	else
-		begin(s, tag, &who);
-}
-
-/*
- * authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp]
- * initial-resp = base64 / "="
- */
-void login_authenticate(struct session *s, struct str command)
-{
-	struct imap_command c;
-	struct str mechanism;
-	size_t space;
-
-	if (imap_command_parse(command, &c) != 0) {
-		bad(s, c.tag, "BAD Malformed AUTHENTICATE.");
+	if (imap_login_parse(command, &who) == 0) {
+		login_begin(s, tag, &who);
 		return;
 	}
-	space = str_find(c.args, ' ');
-	mechanism = str_take(&c.args, space == SIZE_MAX ? c.args.len : space);
-	if (!str_ieq(mechanism, STR("PLAIN"))) {
-		bad(s, c.tag, "NO Unsupported authentication mechanism.");
-		return;
-	}
-	if (str_byte(&c.args, ' ')) {
-		plain(s, c.tag, c.args);
-		return;
-	}
-	str_free(&s->sasl_tag);
-	s->sasl_tag = str_dup(c.tag);
-	session_set_input(s, INPUT_SASL);
-	session_go_ahead(s, "");
-}
-
-static struct str without_line_end(struct str line)
-{
-	if (str_ends(line, STR("\n")))
-		line.len--;
-	if (str_ends(line, STR("\r")))
-		line.len--;
-	return line;
-}
-
-/* on_sasl_line: the whole line is there. */
-static void on_sasl_line(struct session *s, struct str line)
-{
-	session_set_input(s, INPUT_COMMAND);
-	if (str_eq(line, STR("*")))
-		session_reply(s, s->sasl_tag, STR_NULL,
-		              "BAD Authentication cancelled.");
-	else
-		plain(s, s->sasl_tag, line);
-}
-
-void login_on_sasl(struct session *s, const struct imap_frame *frame)
-{
-	struct collect line;
-
-	if (frame->kind == IMAP_FRAME_BAD) {
-		session_set_input(s, INPUT_COMMAND);
-		bad(s, s->sasl_tag, "BAD Malformed line.");
-		return;
-	}
-	if (frame->first)
-		collect_init(&s->collect, LOGIN_SASL_MAX);
-	switch (collect_add(&s->collect, frame)) {
-	case COLLECT_MORE:
-	case COLLECT_GO_AHEAD:
-		break;
-	case COLLECT_REFUSED:
-		session_bye(s, "Line too long.");
-		break;
-	case COLLECT_WHOLE:
-		line = s->collect;
-		collect_init(&s->collect, 0);
-		on_sasl_line(s, without_line_end(buf_str(&line.text)));
-		collect_done(&line);
-		break;
-	}
+	session_reply(s, tag, STR_NULL, "BAD Malformed LOGIN.");
+	prelogin_count_bad(s);
 }

@@ -8,16 +8,23 @@
 #define PROXY_LOGIN_H
 
 #include "base/str.h"
-#include "imap/framer.h"
+#include "imap/login.h"
 
 struct session;
 
 /* intercept_fn */
 void login_command(struct session *s, struct str command);
-void login_authenticate(struct session *s, struct str command);
 
-/* login_on_sasl takes the client's line after our "+". */
-void login_on_sasl(struct session *s, const struct imap_frame *frame);
+/* login_begin has the backend asked about |who|, whose parts are taken over, in
+ * the client's command |tag|, which is copied. */
+void login_begin(struct session *s, struct str tag, struct imap_login *who);
+
+/* login_respond gives the backend the client's answer to a challenge. */
+void login_respond(struct session *s, struct str base64);
+
+/* login_abandon ends the attempt in place of an answer; the client is told
+ * |text|. */
+void login_abandon(struct session *s, const char *text);
 
 /* login_on_bytes takes what the backend sends until its verdict; moves |in|. */
 void login_on_bytes(struct session *s, struct str *in);

@@ -5,6 +5,8 @@
  */
 #include "proxy/prelogin.h"
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "imap/command.h"
 #include "proxy/backend.h"
@@ -50,6 +52,33 @@ void prelogin_secured(struct session *s)
 {
 	s->bad_commands = 0;
 	identify_forget(s);
+}
+
+/* shows: of |words| of the backend, |word| is shown. */
+static bool shows(const struct session *s, struct str words, struct str word)
+{
+	struct buf list;
+	bool shown;
+
+	buf_init(&list, PRELOGIN_LINE_MAX);
+	shown = add_list(s, words, &list) == 0 &&
+	        imap_capability_has(buf_str(&list), word);
+	buf_reset(&list);
+	return shown;
+}
+
+bool prelogin_takes(const struct session *s, const char *mechanism)
+{
+	const struct backend *b = s->env->backend;
+	char text[40];
+	struct str word;
+
+	(void)snprintf(text, sizeof(text), "AUTH=%s", mechanism);
+	word = str_of(text);
+	if (!backend_is_known(b))
+		return shows(s, word, word);
+	return shows(s, backend_greeting(b), word) ||
+	       shows(s, backend_capability(b), word);
 }
 
 void prelogin_count_bad(struct session *s)

@@ -32,6 +32,10 @@ bool prelogin_needs_tls(const struct session *s);
  * nothing (RFC 9051 section 6.2.1). */
 void prelogin_secured(struct session *s);
 
+/* prelogin_takes: a login by |mechanism| may be tried, which is so if it is
+ * shown, or if the backend was not reached yet and it may be shown. */
+bool prelogin_takes(const struct session *s, const char *mechanism);
+
 /* prelogin_count_bad: one more bad command; the last one closes. */
 void prelogin_count_bad(struct session *s);
 

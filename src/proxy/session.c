@@ -12,8 +12,11 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "imap/line.h"
+#include "imap/sasl.h"
 #include "imap/trace.h"
 #include "net/proxy_protocol.h"
+#include "proxy/authenticate.h"
+#include "proxy/backend.h"
 #include "proxy/client.h"
 #include "proxy/door.h"
 #include "proxy/identify.h"
@@ -62,7 +65,7 @@ static bool wants_client(const struct session *s)
 {
 	if (!session_input_is_read(s->input) || leaves_unread(s))
 		return false;
-	if (s->state == SESSION_PRELOGIN)
+	if (s->state == SESSION_PRELOGIN || s->state == SESSION_LOGIN)
 		return true;
 	return s->state == SESSION_RELAY && !inflight_is_full(&s->inflight) &&
 	       stream_pending(s->backend) <= STREAM_HIGH_WATER;
@@ -201,9 +204,15 @@ void session_close(struct session *s, const char *why)
 
 struct imap_capability_policy session_policy(const struct session *s)
 {
+	const struct backend *b = s->env->backend;
+
 	return (struct imap_capability_policy){
 		.offer_push = s->is_offered,
 		.pass_push = !s->env->opts->push_enabled,
+		.needs_passwords = s->env->opts->push_enabled &&
+		                   service_keeps_logins(s->env->service),
+		.binds = imap_sasl_binds(backend_greeting(b)) ||
+		         imap_sasl_binds(backend_capability(b)),
 		.hide = s->env->opts->hide,
 		.hide_count = s->env->opts->hide_count,
 	};
@@ -314,7 +323,7 @@ static size_t on_client_data(void *arg, struct str bytes)
 	s->bytes_in += bytes.len - in.len;
 	if (s->state == SESSION_OPENING)
 		secure(s, in.len);
-	if (s->state == SESSION_PRELOGIN)
+	if (s->state == SESSION_PRELOGIN || s->state == SESSION_LOGIN)
 		limit_stranger(s);
 	session_update(s);
 	return bytes.len - in.len;
@@ -562,6 +571,7 @@ void session_free(struct session **sp)
 	if (s == NULL)
 		return;
 	assert(s->client == NULL && s->backend == NULL);
+	authenticate_end(s);
 	login_end(s);
 	login_forget(s);
 	register_end(s);
@@ -573,7 +583,6 @@ void session_free(struct session **sp)
 	imap_framer_done(&s->from_backend);
 	loop_timer_free(&s->timer);
 	identify_forget(s);
-	str_free(&s->sasl_tag);
 	str_free(&s->user);
 	mem_wipe(s, sizeof(*s));
 	free(s);

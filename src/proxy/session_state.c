@@ -45,7 +45,8 @@ static const struct input_row inputs[] = {
 	[INPUT_COLLECT] = { TO(INPUT_COMMAND) | TO(INPUT_SWALLOW), true,
 	                    false },
 	[INPUT_SWALLOW] = { TO(INPUT_COMMAND), true, false },
-	[INPUT_SASL] = { TO(INPUT_COMMAND), true, true },
+	[INPUT_SASL] = { TO(INPUT_COMMAND) | TO(INPUT_SWALLOW) | TO(INPUT_BUSY),
+	                 true, true },
 	[INPUT_IDLE] = { TO(INPUT_IDLE_DONE) | TO(INPUT_COMMAND), true, true },
 	[INPUT_HELD] = { TO(INPUT_COMMAND), false, false },
 	[INPUT_LITERAL] = { TO(INPUT_COMMAND) | TO(INPUT_SWALLOW), false,
@@ -53,7 +54,7 @@ static const struct input_row inputs[] = {
 	[INPUT_IDLE_WAIT] = { TO(INPUT_IDLE) | TO(INPUT_COMMAND), false,
 	                      false },
 	[INPUT_IDLE_DONE] = { TO(INPUT_COMMAND), false, false },
-	[INPUT_BUSY] = { TO(INPUT_COMMAND), false, false },
+	[INPUT_BUSY] = { TO(INPUT_COMMAND) | TO(INPUT_SASL), false, false },
 };
 
 static_assert(sizeof(inputs) / sizeof(inputs[0]) == INPUTS,

@@ -395,7 +395,7 @@ static int parse_plain(struct str plain, struct imap_login *l_r)
 	struct str user;
 	struct str authzid;
 
-	if (method.len != 1 || bytes(method)[0] > IMAP_LOGIN_PLAIN ||
+	if (method.len != 1 || bytes(method)[0] > IMAP_LOGIN_LOGIN ||
 	    !take_part(&plain, &user) || !take_part(&plain, &authzid) ||
 	    plain.len > IMAP_PASSWORD_MAX)
 		return ERR_AUTH;

@@ -160,7 +160,7 @@ static void keep_login(struct service *s, struct str user,
 {
 	struct buf blob;
 
-	if (s->seal == NULL || login->password == NULL ||
+	if (s->seal == NULL || !imap_login_has_password(login) ||
 	    imap_login_is_other(login) || is_known(s, user, login))
 		return;
 	buf_init(&blob, BLOB_MAX);

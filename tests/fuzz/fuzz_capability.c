@@ -14,7 +14,7 @@
 
 #define LINE_MAX_LEN ((size_t)256 * 1024)
 
-enum { OFFER = 1, PASS = 2, PRELOGIN = 4, HIDE = 8 };
+enum { OFFER = 1, PASS = 2, PRELOGIN = 4, HIDE = 8, NEEDS = 16, BINDS = 32 };
 
 static const struct str hidden[] = { { "IDLE", 4 },
 	                             { "x-hidden", 8 },
@@ -23,12 +23,19 @@ static const struct str hidden[] = { { "IDLE", 4 },
 /* What is never shown; "=" at the end: whatever follows it. A list of its own,
  * so that a row lost from capability.c is noticed. */
 static const char *const banned[] = {
-	"COMPRESS=",       "UNAUTHENTICATE",     "STARTTLS",
-	"LOGINDISABLED",   "LOGIN-REFERRALS",    "MAILBOX-REFERRALS",
-	"URLAUTH",         "URLAUTH=",           "MUPDATE=",
-	"X-REPLICATION",   "X-SIEVE-MAILBOX",    "XIMAPPROXY",
-	"XCLIENT",         "AUTH=EXTERNAL",      "AUTH=GSSAPI",
-	"AUTH=DIGEST-MD5", "AUTH=SCRAM-SHA-256", "AUTH=",
+	"COMPRESS=",     "UNAUTHENTICATE",  "STARTTLS",
+	"LOGINDISABLED", "LOGIN-REFERRALS", "MAILBOX-REFERRALS",
+	"URLAUTH",       "URLAUTH=",        "MUPDATE=",
+	"X-REPLICATION", "X-SIEVE-MAILBOX", "XIMAPPROXY",
+	"XCLIENT",
+};
+
+/* The only ones that may be shown, and where the password must be said. */
+static const char *const mechanisms[] = { "AUTH=PLAIN", "AUTH=LOGIN",
+	                                  "AUTH=XOAUTH2", "AUTH=OAUTHBEARER" };
+static const char *const proofs[] = {
+	"AUTH=CRAM-MD5",      "AUTH=SCRAM-SHA-1",   "AUTH=SCRAM-SHA-224",
+	"AUTH=SCRAM-SHA-256", "AUTH=SCRAM-SHA-384", "AUTH=SCRAM-SHA-512"
 };
 
 /* A case at hand. */
@@ -46,10 +53,30 @@ static struct str take_word(struct str *list)
 	return word;
 }
 
-static bool is_banned(struct str word)
+static bool is_one_of(struct str word, const char *const *names, size_t count)
 {
-	if (str_ieq(word, STR("AUTH=PLAIN")))
+	for (size_t i = 0; i < count; i++)
+		if (str_ieq(word, str_of(names[i])))
+			return true;
+	return false;
+}
+
+#define IS_ONE_OF(word, names) \
+	is_one_of(word, names, sizeof(names) / sizeof((names)[0]))
+
+/* is_banned_mechanism: |word| begins with AUTH=. */
+static bool is_banned_mechanism(const struct setup *s, struct str word)
+{
+	if (IS_ONE_OF(word, mechanisms))
 		return false;
+	return !IS_ONE_OF(word, proofs) || s->policy.needs_passwords ||
+	       (s->policy.binds && str_istarts(word, STR("AUTH=SCRAM-")));
+}
+
+static bool is_banned(const struct setup *s, struct str word)
+{
+	if (str_istarts(word, STR("AUTH=")))
+		return is_banned_mechanism(s, word);
 	for (size_t i = 0; i < sizeof(banned) / sizeof(banned[0]); i++) {
 		struct str name = str_of(banned[i]);
 
@@ -87,7 +114,7 @@ static void check_words(const struct setup *s, struct str list)
 		struct str word = take_word(&words);
 
 		assert(word.len > 0);
-		assert(!is_banned(word));
+		assert(!is_banned(s, word));
 		assert(!is_hidden(s, word));
 		assert(imap_capability_has(list, word));
 	}
@@ -240,6 +267,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	s.policy.offer_push = (s.bits & OFFER) != 0;
 	s.policy.pass_push = (s.bits & PASS) != 0;
+	s.policy.needs_passwords = (s.bits & NEEDS) != 0;
+	s.policy.binds = (s.bits & BINDS) != 0;
 	s.policy.hide = hidden;
 	s.policy.hide_count =
 		(s.bits & HIDE) != 0 ? sizeof(hidden) / sizeof(hidden[0]) : 0;

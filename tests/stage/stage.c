@@ -22,6 +22,7 @@ void stage_init(struct stage *st)
 
 	log_setup(&quiet);
 	*st = (struct stage){ 0 };
+	st->mechanisms = "AUTH=PLAIN";
 	st->loop = loop_new();
 	st->resolver = resolver_new(st->loop);
 	st->service = fake_service_new(st->loop);
@@ -46,8 +47,8 @@ static void stage_probed(struct stage *st)
 
 	tag.len = str_find(tag, ' ');
 	buf_init(&reply, 1024);
-	must(buf_adds(&reply, "* CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN ID"
-	                      "\r\n"));
+	must(buf_printf(&reply, "* CAPABILITY IMAP4rev1 IDLE %s ID\r\n",
+	                st->mechanisms));
 	must(buf_add(&reply, tag));
 	must(buf_adds(&reply, " OK done\r\n"));
 	fake_push(st->probe, buf_str(&reply));
@@ -57,8 +58,12 @@ static void stage_probed(struct stage *st)
 
 static void stage_greeted(struct stage *st)
 {
+	char greeting[1024];
+
+	(void)snprintf(greeting, sizeof(greeting), STAGE_GREETS,
+	               st->mechanisms);
 	fake_run(st->loop);
-	fake_push(st->probe, STR(STAGE_GREETING));
+	fake_push(st->probe, str_of(greeting));
 	fake_run(st->loop);
 	stage_probed(st);
 }

@@ -15,6 +15,7 @@ struct stage {
 	struct resolver *resolver;
 	struct service *service;
 	struct proxy_opts opts;
+	const char *mechanisms; /* "AUTH=PLAIN" and others, for the probe */
 	struct proxy *proxy;
 	struct fake_peer *probe;
 	struct fake_peer *client;
@@ -23,6 +24,9 @@ struct stage {
 
 #define STAGE_GREETING \
 	"* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID AUTH=PLAIN] ready\r\n"
+/* With the mechanisms, for the probe. */
+#define STAGE_GREETS \
+	"* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID %s] ready\r\n"
 
 /* stage_init makes loop, service and default options; change them, then
  * stage_start opens the proxy, whose probe succeeds. */

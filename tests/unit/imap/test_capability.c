@@ -58,8 +58,16 @@ static const struct {
 	  "XAPPLEPUSHSERVICE\r\n" },
 	{ "mechanisms",
 	  "* CAPABILITY ID AUTH=PLAIN AUTH=LOGIN AUTH=PLAIN-CLIENTTOKEN "
-	  "auth=gssapi AUTH=SCRAM-SHA-256-PLUS AUTH=EXTERNAL Auth=Plain\r\n",
-	  "* CAPABILITY ID AUTH=PLAIN Auth=Plain XAPPLEPUSHSERVICE\r\n" },
+	  "auth=gssapi AUTH=EXTERNAL Auth=Plain AUTH=XOAUTH2 AUTH=GS2-KRB5 "
+	  "AUTH=OAUTHBEARER AUTH=DIGEST-MD5 AUTH=CRAM-MD5 AUTH=KERBEROS_V4 "
+	  "auth=scram-sha-1 AUTH=SCRAM-SHA-256 AUTH=\r\n",
+	  "* CAPABILITY ID AUTH=PLAIN AUTH=LOGIN Auth=Plain AUTH=XOAUTH2 "
+	  "AUTH=OAUTHBEARER AUTH=CRAM-MD5 auth=scram-sha-1 "
+	  "AUTH=SCRAM-SHA-256 XAPPLEPUSHSERVICE\r\n" },
+	{ "no SCRAM where there is channel binding",
+	  "* CAPABILITY ID AUTH=SCRAM-SHA-1 AUTH=SCRAM-SHA-256 AUTH=PLAIN "
+	  "AUTH=SCRAM-SHA-256-PLUS AUTH=CRAM-MD5\r\n",
+	  "* CAPABILITY ID AUTH=PLAIN AUTH=CRAM-MD5 XAPPLEPUSHSERVICE\r\n" },
 	{ "what cannot be carried",
 	  "* CAPABILITY ID COMPRESS=DEFLATE compress=x STARTTLS LOGINDISABLED "
 	  "LOGIN-REFERRALS MAILBOX-REFERRALS URLAUTH URLAUTH=BINARY "
@@ -161,6 +169,22 @@ static void push_is_shown_by_policy(void **state)
 	           IMAP_CAPABILITY_SESSION, "* CAPABILITY ID\r\n");
 }
 
+static void mechanisms_are_shown_by_policy(void **state)
+{
+	static const struct imap_capability_policy needy = { .needs_passwords =
+		                                                     true };
+	static const struct imap_capability_policy binding = { .binds = true };
+	const char *line = "* CAPABILITY ID AUTH=SCRAM-SHA-256 AUTH=CRAM-MD5 "
+			   "AUTH=LOGIN AUTH=XOAUTH2\r\n";
+
+	(void)state;
+	check_edit("passwords", line, &needy, IMAP_CAPABILITY_SESSION,
+	           "* CAPABILITY ID AUTH=LOGIN AUTH=XOAUTH2\r\n");
+	check_edit("channel binding in another list", line, &binding,
+	           IMAP_CAPABILITY_SESSION,
+	           "* CAPABILITY ID AUTH=CRAM-MD5 AUTH=LOGIN AUTH=XOAUTH2\r\n");
+}
+
 static void nothing_else_is_added_after_login(void **state)
 {
 	(void)state;
@@ -208,7 +232,7 @@ static const struct {
 	{ "STARTTLS", "SASL-IR LITERAL+ ID XAPPLEPUSHSERVICE" },
 	{ "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ STARTTLS "
 	  "AUTH=PLAIN AUTH=LOGIN",
-	  "IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL+ AUTH=PLAIN "
+	  "IMAP4rev1 SASL-IR ID ENABLE IDLE LITERAL+ AUTH=PLAIN AUTH=LOGIN "
 	  "XAPPLEPUSHSERVICE" },
 };
 
@@ -311,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_are_edited_wherever_they_stand),
 		cmocka_unit_test(push_is_shown_by_policy),
+		cmocka_unit_test(mechanisms_are_shown_by_policy),
 		cmocka_unit_test(nothing_else_is_added_after_login),
 		cmocka_unit_test(our_own_are_always_listed_before_login),
 		cmocka_unit_test(hidden_words_are_out_whatever_they_are),

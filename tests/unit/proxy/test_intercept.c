@@ -18,7 +18,8 @@ static void rows_say_what_to_do(void **arg)
 	assert_true(count > 10);
 	for (; count > 0; count--, row++) {
 		assert_int_equal(row->action == INTERCEPT_ANSWER,
-		                 row->answer != NULL && row->max_bytes > 0);
+		                 row->answer != NULL && (row->max_bytes > 0 ||
+		                                         row->max_for != NULL));
 		assert_int_equal(row->action == INTERCEPT_REFUSE,
 		                 row->refusal != NULL);
 		assert_int_not_equal(row->states, 0);

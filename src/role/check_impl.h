@@ -10,7 +10,7 @@
 #include "net/resolve.h"
 #include "role/report.h"
 
-/* For each of the two that are connected to, the answers included. */
+/* For each that is connected to, the answers included. */
 #define CHECK_MS ((uint64_t)10 * 1000)
 
 struct check {
@@ -21,7 +21,7 @@ struct check {
 	int64_t now_ms; /* since 1970 */
 };
 
-/* check_server adds the facts of the IMAP server: does it answer, what does it
+/* check_server adds the facts of each IMAP server: does it answer, what does it
  * list before login, how will it be watched. */
 void check_server(struct check *k);
 

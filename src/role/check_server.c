@@ -12,35 +12,42 @@
 
 #define LIST_MAX ((size_t)16384)
 
+/* A look at one backend. */
+struct look {
+	struct check *check;
+	const struct target *target;
+	const char *where; /* before sentences that leave open which; or "" */
+};
+
 /* add_connection tells how we are connected, and to whom. */
-static void add_connection(struct check *k, const struct stream *stream)
+static void add_connection(const struct look *l, const struct stream *stream)
 {
-	const struct conf *c = k->conf;
+	const struct target *t = l->target;
+	struct check *k = l->check;
 	enum report_verdict verdict;
 	struct certificate cert;
 	char day[16];
 
 	if (!stream_is_tls(stream)) {
 		report_add(k->report, REPORT_OK, "backend",
-		           "%s answers at %s, without TLS", c->backend_url,
+		           "%s answers at %s, without TLS", t->url,
 		           stream_peer(stream));
 		return;
 	}
 	if (stream_certificate(stream, &cert) != ERR_OK) {
 		report_add(k->report, REPORT_WARN, "backend",
 		           "%s answers at %s, %s, without a certificate",
-		           c->backend_url, stream_peer(stream),
+		           t->url, stream_peer(stream),
 		           stream_tls_version(stream));
 		return;
 	}
 	verdict = check_dates(k, cert.not_before_ms, cert.not_after_ms);
-	if (!c->backend_verify)
+	if (!t->verify)
 		verdict = REPORT_WARN;
 	report_add(k->report, verdict, "backend",
 	           "%s answers at %s, %s, certificate %s for %s, until %s",
-	           c->backend_url, stream_peer(stream),
-	           stream_tls_version(stream),
-	           c->backend_verify ? "verified" : "NOT verified", cert.names,
+	           t->url, stream_peer(stream), stream_tls_version(stream),
+	           t->verify ? "verified" : "NOT verified", cert.names,
 	           certificate_day(cert.not_after_ms, day));
 }
 
@@ -65,8 +72,9 @@ static int add_hidden(struct str list, struct str shown, struct buf *hidden)
 }
 
 /* add_capabilities: |list| is what the server shows before login. */
-static void add_capabilities(struct check *k, struct str list)
+static void add_capabilities(const struct look *l, struct str list)
 {
+	struct check *k = l->check;
 	const struct conf_strings *hide = &k->conf->capability_hide;
 	struct str *words = conf_strs(hide);
 	const struct imap_capability_policy policy = {
@@ -85,15 +93,16 @@ static void add_capabilities(struct check *k, struct str list)
 	if (imap_capability_prelogin(list, &policy, &shown) != ERR_OK ||
 	    add_hidden(list, buf_str(&shown), &hidden) != ERR_OK)
 		report_add(k->report, REPORT_FAIL, "capabilities",
-		           "the list before login is too long");
+		           "%sthe list before login is too long", l->where);
 	else if (disabled)
 		report_add(k->report, REPORT_FAIL, "capabilities",
-		           "LOGINDISABLED: no login without TLS, the server "
-		           "says: an imaps:// url in backend.url is wanted");
+		           "%sLOGINDISABLED: no login without TLS, the server "
+		           "says: an imaps:// url in %s.url is wanted",
+		           l->where, l->target->key.text);
 	else
 		report_add(k->report, REPORT_OK, "capabilities",
-		           "before login: %s; of these not shown: %s",
-		           log_safe(list, &listed),
+		           "%sbefore login: %s; of these not shown: %s",
+		           l->where, log_safe(list, &listed),
 		           hidden.len > 0
 		                   ? log_safe(buf_str(&hidden), &stripped)
 		                   : "none");
@@ -103,51 +112,67 @@ static void add_capabilities(struct check *k, struct str list)
 }
 
 /* add_watching: many servers list more after the login. */
-static void add_watching(struct check *k, struct str list)
+static void add_watching(const struct look *l, struct str list)
 {
+	struct check *k = l->check;
 	bool idle = imap_capability_has(list, STR("IDLE"));
 	bool notify = imap_capability_has(list, STR("NOTIFY"));
 
 	if (idle)
-		report_add(k->report, REPORT_OK, "watching", "IDLE%s",
+		report_add(k->report, REPORT_OK, "watching", "%sIDLE%s",
+		           l->where,
 		           notify ? " and NOTIFY"
 		                  : "; NOTIFY is not listed "
 		                    "before login");
 	else
 		report_add(k->report, REPORT_WARN, "watching",
-		           "IDLE is not listed before login; if it is not "
+		           "%sIDLE is not listed before login; if it is not "
 		           "listed after it either, mail rings up to %u s "
 		           "late (watch.poll_s)",
-		           k->conf->watch_poll_s);
+		           l->where, k->conf->watch_poll_s);
 }
 
 static void on_probed(void *arg, const struct imap_opening *opening,
                       const struct stream *stream, const char *why)
 {
-	struct check *k = arg;
+	const struct look *l = arg;
 
-	loop_stop(k->loop);
+	loop_stop(l->check->loop);
 	if (opening == NULL) {
-		report_add(k->report, REPORT_FAIL, "backend", "%s: %s",
-		           k->conf->backend_url, why);
+		report_add(l->check->report, REPORT_FAIL, "backend", "%s: %s",
+		           l->target->url, why);
 		return;
 	}
-	add_connection(k, stream);
-	add_capabilities(k, buf_str(&opening->list));
-	add_watching(k, buf_str(&opening->list));
+	add_connection(l, stream);
+	add_capabilities(l, buf_str(&opening->list));
+	add_watching(l, buf_str(&opening->list));
+}
+
+/* look_at does so with the backend |n| of |t|. */
+static void look_at(struct check *k, const struct targets *t, size_t n)
+{
+	struct look look = { .check = k, .target = &t->list[n], .where = "" };
+	struct err_detail where;
+
+	if (t->routes.target_count > 1) {
+		(void)err_set(&where, 0, "%s: ", look.target->url);
+		look.where = where.text;
+	}
+	(void)probe_start(k->loop, k->resolver, &t->dials[n], CHECK_MS / 2,
+	                  on_probed, &look);
+	loop_run(k->loop);
 }
 
 void check_server(struct check *k)
 {
-	struct target target;
+	struct targets targets;
 	struct err_detail why;
 
-	if (target_load(k->conf, &target, &why) != ERR_OK) {
+	if (targets_load(k->conf, &targets, &why) != ERR_OK) {
 		report_add(k->report, REPORT_FAIL, "backend", "%s", why.text);
 		return;
 	}
-	(void)probe_start(k->loop, k->resolver, &target.dial, CHECK_MS / 2,
-	                  on_probed, k);
-	loop_run(k->loop);
-	target_done(&target);
+	for (size_t i = 0; i < targets.routes.target_count; i++)
+		look_at(k, &targets, i);
+	targets_done(&targets);
 }

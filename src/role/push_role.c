@@ -20,7 +20,7 @@ struct push_role {
 	struct loop *loop;
 	struct resolver *resolver;
 	const struct conf *conf;
-	const struct target *backend;
+	const struct routes *routes;
 	struct offer *offer;
 	struct logins logins;
 	struct ledger *ledger;
@@ -116,7 +116,7 @@ static struct watch *make_watch(struct push_role *r)
 {
 	const struct conf *c = r->conf;
 	const struct watch_opts opts = {
-		.backend = r->backend->dial,
+		.routes = r->routes,
 		.renew_s = c->watch_renew_s,
 		.poll_s = c->watch_poll_s,
 		.connections_max = c->watch_connections_max,
@@ -153,7 +153,7 @@ void push_role_reload(struct push_role *r)
 
 struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
                                 const struct conf *c,
-                                const struct target *backend)
+                                const struct routes *routes)
 {
 	const struct registry_opts registry = {
 		.device_ttl_days = c->push_device_ttl_days,
@@ -172,7 +172,7 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 	r->loop = loop;
 	r->resolver = resolver;
 	r->conf = c;
-	r->backend = backend;
+	r->routes = routes;
 	make_state(c);
 	r->offer = offer_new(loop, resolver, c, on_offer, r);
 	open_logins(r, c);

@@ -11,8 +11,8 @@
 #include "conf/conf.h"
 #include "net/loop.h"
 #include "net/resolve.h"
+#include "net/route.h"
 #include "push/service.h"
-#include "role/target.h"
 
 struct push_role;
 
@@ -21,10 +21,10 @@ struct push_role;
 int push_role_check(const struct conf *c, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
-/* push_role_new starts all of it. |c| and |backend| must outlive it. */
+/* push_role_new starts all of it. |c| and |routes| must outlive it. */
 struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
                                 const struct conf *c,
-                                const struct target *backend);
+                                const struct routes *routes);
 
 /* push_role_service is what workers ask; lives until push_role_end. */
 struct service *push_role_service(struct push_role *r);

@@ -12,6 +12,7 @@
 #include "net/stream.h"
 #include "role/limits.h"
 #include "role/push_role.h"
+#include "role/target.h"
 #include "role/worker.h"
 
 struct single {
@@ -20,7 +21,7 @@ struct single {
 	/* One for each side: a login does not wait for Apple's name. */
 	struct resolver *push_names;
 	struct resolver *mail_names;
-	struct target backend; /* of the watchers */
+	struct targets backends; /* of the watchers */
 	struct push_role *push;
 	struct worker *worker;
 	bool draining;
@@ -98,7 +99,7 @@ int single_run(struct conf *c, struct err_detail *detail)
 	rc = worker_load(c, &s.worker, detail);
 	if (rc != ERR_OK)
 		return rc;
-	rc = target_load(c, &s.backend, detail);
+	rc = targets_load(c, &s.backends, detail);
 	if (rc != ERR_OK)
 		goto out;
 	limits_no_core();
@@ -107,7 +108,7 @@ int single_run(struct conf *c, struct err_detail *detail)
 	s.loop = loop_new();
 	s.push_names = resolver_new(s.loop);
 	s.mail_names = resolver_new(s.loop);
-	s.push = push_role_new(s.loop, s.push_names, c, &s.backend);
+	s.push = push_role_new(s.loop, s.push_names, c, &s.backends.routes);
 	rc = serve(&s, detail);
 	push_role_end(s.push);
 out:
@@ -119,6 +120,6 @@ out:
 		streams_finish(s.loop);
 		loop_free(&s.loop);
 	}
-	target_done(&s.backend);
+	targets_done(&s.backends);
 	return rc;
 }

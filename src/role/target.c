@@ -2,8 +2,10 @@
 /* target - see target.h. */
 #include "role/target.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "conf/url.h"
 
 /* forward_of: the choices of backend.forward, which conf has checked. */
@@ -22,40 +24,141 @@ static enum dial_forward forward_of(const char *name)
 	return (enum dial_forward)i;
 }
 
-int target_load(const struct conf *c, struct target *t_r,
-                struct err_detail *detail)
+static void target_of_backend(const struct conf *c, struct target *p)
 {
-	const struct tls_client_opts opts = {
-		.ca_file = c->backend_ca,
+	*p = (struct target){
 		.ca_key = "backend.ca",
+		.url = c->backend_url,
+		.ca = c->backend_ca,
+		.name = c->backend_name,
+		.forward = c->backend_forward,
 		.verify = c->backend_verify,
 	};
-	struct target t = { 0 };
-	struct err_detail why;
-	struct conf_url url;
-	int rc;
-
-	rc = conf_url_parse(str_of(c->backend_url), &url, detail);
-	if (rc != ERR_OK)
-		return rc;
-	if (url.scheme != CONF_IMAP) {
-		rc = tls_client_new(&opts, &t.dial.tls, &why);
-		if (rc != ERR_OK)
-			return err_set(detail, ERR_INVALID, "backend.ca: %s",
-			               why.text);
-	}
-	t.host = str_dup(url.host);
-	t.dial.host = t.host.data;
-	t.dial.port = url.port;
-	t.dial.starttls = url.scheme == CONF_IMAP_STARTTLS;
-	t.dial.forward = forward_of(c->backend_forward);
-	t.dial.name = c->backend_name;
-	*t_r = t;
-	return ERR_OK;
+	(void)err_set(&p->key, 0, "backend");
 }
 
-void target_done(struct target *t)
+/* target_of_route: entries are counted from one, as in other errors. */
+static void target_of_route(const struct conf *c, size_t n, struct target *p)
 {
-	tls_ctx_free(&t->dial.tls);
-	str_free(&t->host);
+	const struct conf_route *r = &c->routes.list[n];
+
+	*p = (struct target){
+		.ca_key = "the ca of its route",
+		.url = r->url,
+		.ca = r->ca,
+		.name = r->name,
+		.forward = r->forward,
+		.verify = r->verify,
+	};
+	(void)err_set(&p->key, 0, "routes[%zu] (%s)", n + 1, r->domain);
+}
+
+static bool is_text_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool is_same(const struct target *a, const struct target *b)
+{
+	return a->parsed.scheme == b->parsed.scheme &&
+	       a->parsed.port == b->parsed.port && str_ieq(a->host, b->host) &&
+	       is_text_same(a->ca, b->ca) && is_text_same(a->name, b->name) &&
+	       is_text_same(a->forward, b->forward) && a->verify == b->verify;
+}
+
+/* make_dial makes what is dialled of |p|. */
+static int make_dial(const struct target *p, struct dial_target *t,
+                     struct err_detail *detail)
+{
+	const struct tls_client_opts opts = {
+		.ca_file = p->ca,
+		.ca_key = p->ca_key,
+		.verify = p->verify,
+	};
+	struct err_detail why;
+
+	*t = (struct dial_target){
+		.host = p->host.data,
+		.port = p->parsed.port,
+		.starttls = p->parsed.scheme == CONF_IMAP_STARTTLS,
+		.forward = forward_of(p->forward),
+		.name = p->name,
+	};
+	if (p->parsed.scheme == CONF_IMAP)
+		return ERR_OK;
+	if (tls_client_new(&opts, &t->tls, &why) == ERR_OK)
+		return ERR_OK;
+	return err_set(detail, ERR_INVALID, "%s.ca: %s", p->key.text, why.text);
+}
+
+/* add finds the target of |p|, or makes it; |p|'s parts become |t|'s. */
+static int add(struct targets *t, struct target *p, size_t *target_r,
+               struct err_detail *detail)
+{
+	struct routes *r = &t->routes;
+	struct err_detail why;
+	int rc;
+
+	if (conf_url_parse(str_of(p->url), &p->parsed, &why) != ERR_OK)
+		return err_set(detail, ERR_INVALID, "%s.url: %s", p->key.text,
+		               why.text);
+	p->host = str_dup(p->parsed.host);
+	for (size_t i = 0; i < r->target_count; i++)
+		if (is_same(&t->list[i], p)) {
+			str_free(&p->host);
+			*target_r = i;
+			return ERR_OK;
+		}
+	*target_r = r->target_count;
+	t->list[r->target_count] = *p;
+	rc = make_dial(p, &t->dials[r->target_count], detail);
+	r->target_count++;
+	return rc;
+}
+
+int targets_load(const struct conf *c, struct targets *t_r,
+                 struct err_detail *detail)
+{
+	size_t count = c->routes.count;
+	struct targets t = {
+		.list = xcalloc(count + 1, sizeof(*t.list)),
+		.dials = xcalloc(count + 1, sizeof(*t.dials)),
+		.by_domain = xcalloc(count + 1, sizeof(*t.by_domain)),
+	};
+	struct target p;
+	int rc = ERR_OK;
+
+	t.routes = (struct routes){
+		.targets = t.dials,
+		.list = t.by_domain,
+		.count = count,
+		.fallback = ROUTES_NONE,
+		.default_domain = c->users_default_domain,
+	};
+	if (c->backend_url != NULL) {
+		target_of_backend(c, &p);
+		rc = add(&t, &p, &t.routes.fallback, detail);
+	}
+	for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+		target_of_route(c, i, &p);
+		t.by_domain[i].domain = c->routes.list[i].domain;
+		rc = add(&t, &p, &t.by_domain[i].target, detail);
+	}
+	if (rc == ERR_OK)
+		*t_r = t;
+	else
+		targets_done(&t);
+	return rc;
+}
+
+void targets_done(struct targets *t)
+{
+	for (size_t i = 0; i < t->routes.target_count; i++) {
+		tls_ctx_free(&t->dials[i].tls);
+		str_free(&t->list[i].host);
+	}
+	free(t->list);
+	free(t->dials);
+	free(t->by_domain);
+	*t = (struct targets){ 0 };
 }

@@ -1,26 +1,46 @@
 /* SPDX-License-Identifier: ISC */
-/* target - the backend that the configuration names, ready to be dialled. */
+/*
+ * target - the backends that the configuration names, ready to be dialled, and
+ * whose they are. Those that it says the same of are one.
+ */
 #ifndef ROLE_TARGET_H
 #define ROLE_TARGET_H
+
+#include <stdbool.h>
 
 #include "base/err.h"
 #include "base/str.h"
 #include "conf/conf.h"
-#include "net/dial.h"
+#include "conf/url.h"
+#include "net/route.h"
 
+/* What the configuration says of a backend. */
 struct target {
-	struct dial_target
-		dial; /* its strings and context live in here or |c| */
-	struct str host;
+	struct err_detail key; /* "backend", "routes[2] (example.org)" */
+	const char *ca_key;    /* what is set if its issuer is not known */
+	const char *url;
+	const char *ca;
+	const char *name;
+	const char *forward;
+	bool verify;
+	struct str host; /* of |url| */
+	struct conf_url parsed;
+};
+
+struct targets {
+	struct routes routes; /* what it points to lives in here or in |c| */
+	struct target *list;
+	struct dial_target *dials; /* one for each of |list| */
+	struct route *by_domain;
 };
 
 /*
- * target_load reads backend.* of |c|, which must outlive |t_r|. Results: 0,
- * ended by target_done; ERR_INVALID with a sentence that names the key and the
- * file.
+ * targets_load reads backend.* and routes of |c|, which must outlive |t_r|.
+ * Results: 0, ended by targets_done; ERR_INVALID with a sentence that names the
+ * key and the file.
  */
-int target_load(const struct conf *c, struct target *t_r,
-                struct err_detail *detail) __attribute__((warn_unused_result));
-void target_done(struct target *t);
+int targets_load(const struct conf *c, struct targets *t_r,
+                 struct err_detail *detail) __attribute__((warn_unused_result));
+void targets_done(struct targets *t);
 
 #endif

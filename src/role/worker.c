@@ -16,7 +16,7 @@ static const struct log_ctx worker_log = { LOG_TLS, 0 };
 struct worker {
 	const struct conf *conf;
 	struct identity identity;
-	struct target backend;
+	struct targets backends;
 	struct str *hide; /* capability.hide; the strings are |conf|'s */
 	struct proxy *proxy;
 };
@@ -32,7 +32,7 @@ int worker_load(const struct conf *c, struct worker **w_r,
 	w->hide = conf_strs(&c->capability_hide);
 	rc = identity_load(c, &w->identity, detail);
 	if (rc == ERR_OK)
-		rc = target_load(c, &w->backend, detail);
+		rc = targets_load(c, &w->backends, detail);
 	if (rc != ERR_OK) {
 		worker_free(&w);
 		return rc;
@@ -63,7 +63,7 @@ static int start_proxy(struct worker *w, struct loop *loop,
 		.listen = l->list,
 		.listen_count = l->count,
 		.tls = w->identity.tls,
-		.backend = w->backend.dial,
+		.backend = w->backends.dials[0],
 		.push_enabled = c->push_enabled,
 		.hide = w->hide,
 		.hide_count = c->capability_hide.count,
@@ -105,7 +105,7 @@ void worker_free(struct worker **worker)
 	if (w == NULL)
 		return;
 	proxy_free(&w->proxy);
-	target_done(&w->backend);
+	targets_done(&w->backends);
 	identity_done(&w->identity);
 	free(w->hide);
 	free(w);

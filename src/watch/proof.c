@@ -54,6 +54,7 @@ struct proof {
 	enum proof_state state;
 	struct log_ctx log;
 	const struct watcher_env *env;
+	const struct dial_target *target;
 	loop_fn *changed;
 	void *arg;
 	struct watcher *watcher; /* ASKED */
@@ -121,7 +122,8 @@ static void on_watching(void *arg)
 
 static void proof_answered(struct proof *p, const char *what)
 {
-	log_info(&p->log, "watch.master_user alone: %s", what);
+	log_info(&p->log, "watch.master_user alone: %s, backend=%s:%u", what,
+	         p->target->host, (unsigned)p->target->port);
 	backoff_reset(&p->backoff);
 	proof_set_state(p, PROOF_OPEN);
 	tell(p);
@@ -173,7 +175,8 @@ static const struct watcher_handler watcher_events = {
 static void proof_ask(struct proof *p)
 {
 	proof_set_state(p, PROOF_ASKED);
-	p->watcher = watcher_new(p->env, STR(""), &p->log, &watcher_events, p);
+	p->watcher = watcher_new(p->env, p->target, STR(""), &p->log,
+	                         &watcher_events, p);
 }
 
 /* Users. */
@@ -225,8 +228,10 @@ static enum proof_verdict refute(struct proof *p, struct str user)
 	log_error(&p->log,
 	          "watch.login = \"master\" does not work with this server: it "
 	          "ignores the authorization identity, user=%s was given the "
-	          "INBOX of watch.master_user; nobody is watched",
-	          log_safe(user, &text));
+	          "INBOX of watch.master_user; nobody is watched at "
+	          "backend=%s:%u",
+	          log_safe(user, &text), p->target->host,
+	          (unsigned)p->target->port);
 	proof_set_state(p, PROOF_FAILED);
 	return PROOF_REFUTED;
 }
@@ -264,13 +269,15 @@ bool proof_is_refuted(const struct proof *p)
 
 /* Life. */
 
-struct proof *proof_new(const struct watcher_env *env, loop_fn *changed,
+struct proof *proof_new(const struct watcher_env *env,
+                        const struct dial_target *target, loop_fn *changed,
                         void *arg)
 {
 	struct proof *p = xcalloc(1, sizeof(*p));
 
 	p->log.area = LOG_WATCH;
 	p->env = env;
+	p->target = target;
 	p->changed = changed;
 	p->arg = arg;
 	p->doubted = true;

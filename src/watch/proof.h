@@ -19,6 +19,7 @@
 #include "net/loop.h"
 #include "store/store.h"
 
+struct dial_target;
 struct proof;
 struct watcher_env;
 
@@ -30,9 +31,10 @@ enum proof_verdict {
 	                 can be watched by him */
 };
 
-/* proof_new: |env|, with its login, is borrowed. |changed| is called on a later
- * turn when proof_admits is worth asking again. */
-struct proof *proof_new(const struct watcher_env *env, loop_fn *changed,
+/* proof_new: |env|, with its login, and |target| are borrowed. |changed| is
+ * called on a later turn when proof_admits is worth asking again. */
+struct proof *proof_new(const struct watcher_env *env,
+                        const struct dial_target *target, loop_fn *changed,
                         void *arg);
 void proof_free(struct proof **p);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * watch - one account for each user who is to be watched, in a list for each
- * state. Connects pass one gate, which lets through so many a second and so
- * many at all. Does not know what a watcher does.
+ * watch - one account for each user who is to be watched. Those of one backend
+ * are a crowd, and wait in line to connect until the server admits them. Does
+ * not know what a watcher does.
  */
 #include "watch/watch.h"
 
@@ -18,9 +18,9 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/rand.h"
-#include "base/ratelimit.h"
 #include "watch/login.h"
 #include "watch/proof.h"
+#include "watch/server.h"
 #include "watch/wake.h"
 #include "watch/watcher.h"
 
@@ -33,12 +33,11 @@ enum {
 };
 
 enum account_state {
-	ACCOUNT_NEW,      /* in no list yet */
-	ACCOUNT_QUEUED,   /* wants to connect */
+	ACCOUNT_NEW,      /* not looked at yet */
+	ACCOUNT_QUEUED,   /* in line to connect */
 	ACCOUNT_CONNECTS, /* has a watcher that does not listen yet */
 	ACCOUNT_WATCHED,
 	ACCOUNT_WAITS, /* for its back-off: its connection or login failed */
-	ACCOUNT_AWAY,  /* likewise, but the backend was not reached at all */
 	ACCOUNT_DARK,  /* cannot be watched until something changes */
 	ACCOUNT_STATES
 };
@@ -51,11 +50,10 @@ static const struct {
 } states[] = {
 	[ACCOUNT_NEW] = { "new", TO(QUEUED) | TO(DARK) },
 	[ACCOUNT_QUEUED] = { "queued", TO(CONNECTS) | TO(DARK) },
-	[ACCOUNT_CONNECTS] = { "connects",
-	                       TO(WATCHED) | TO(WAITS) | TO(AWAY) | TO(DARK) },
+	[ACCOUNT_CONNECTS] = { "connects", TO(WATCHED) | TO(WAITS) |
+	                                           TO(QUEUED) | TO(DARK) },
 	[ACCOUNT_WATCHED] = { "watched", TO(WAITS) | TO(DARK) },
 	[ACCOUNT_WAITS] = { "waits", TO(QUEUED) | TO(DARK) },
-	[ACCOUNT_AWAY] = { "away", TO(QUEUED) | TO(DARK) },
 	[ACCOUNT_DARK] = { "dark", TO(QUEUED) },
 };
 
@@ -66,45 +64,45 @@ struct account {
 	enum account_state state;
 	struct log_ctx log;
 	struct watch *watch;
+	struct crowd *crowd; /* of its backend */
 	struct str user;
 	struct watcher *watcher;  /* CONNECTS, WATCHED */
-	struct loop_timer *timer; /* of WAITS, AWAY */
+	struct loop_timer *timer; /* of WAITS */
 	struct backoff backoff;
 	struct wake wake;
 	uint64_t since_ms;     /* of the state */
 	uint64_t dark_from_ms; /* DARK: who registered since then is awake */
 	uint32_t failures;     /* in a row */
-	TAILQ_ENTRY(account) entry;
+	TAILQ_ENTRY(account) entry; /* QUEUED */
 	UT_hash_handle hh;
 };
 
 TAILQ_HEAD(account_list, account);
 
+/* The accounts of one backend. */
+struct crowd {
+	struct watch *watch;
+	struct server *server; /* NULL: of those who have no route */
+	struct account_list queued;
+	size_t counts[ACCOUNT_STATES];
+};
+
 struct watch {
 	struct watcher_env env;
 	struct queue *queue;
-	struct proof *proof; /* NULL: nothing is to be proved */
-	uint64_t from_ms;    /* when it began */
-	struct log_ctx log;
+	uint64_t from_ms;         /* when it began */
 	struct account *accounts; /* by user */
-	struct account_list lists[ACCOUNT_STATES];
-	size_t counts[ACCOUNT_STATES];
-	struct ratelimit gate;
-	struct loop_timer *gate_timer;
+	struct crowd *crowds;     /* one for each target, and the last */
+	size_t watched;
 	uint64_t last_id;
-	/* What was said in the log and is not over yet. */
-	bool full;     /* connections_max is reached */
-	bool away;     /* the backend is not reached */
-	bool unusable; /* logins cannot be used */
+	bool unusable; /* logins cannot be used, and that was said */
 };
 
 static void watch_count(const struct watch *w)
 {
-	size_t watched = w->counts[ACCOUNT_WATCHED];
-
-	metric_set(METRIC_USERS_WATCHED, (int64_t)watched);
+	metric_set(METRIC_USERS_WATCHED, (int64_t)w->watched);
 	metric_set(METRIC_USERS_UNWATCHED,
-	           (int64_t)(HASH_COUNT(w->accounts) - watched));
+	           (int64_t)(HASH_COUNT(w->accounts) - w->watched));
 }
 
 /* The wake rings of a state. */
@@ -118,30 +116,43 @@ static void account_wake(struct account *a)
 		wake_start(&a->wake);
 }
 
+/* account_leave and account_enter keep the books of the states. */
+static void account_leave(struct account *a)
+{
+	if (a->state == ACCOUNT_QUEUED)
+		TAILQ_REMOVE(&a->crowd->queued, a, entry);
+	a->crowd->counts[a->state]--;
+	a->watch->watched -= a->state == ACCOUNT_WATCHED;
+}
+
+static void account_enter(struct account *a, enum account_state state)
+{
+	a->state = state;
+	a->since_ms = loop_now_ms(a->watch->env.loop);
+	if (state == ACCOUNT_QUEUED)
+		TAILQ_INSERT_TAIL(&a->crowd->queued, a, entry);
+	a->crowd->counts[state]++;
+	a->watch->watched += state == ACCOUNT_WATCHED;
+	watch_count(a->watch);
+}
+
 static void account_set_state(struct account *a, enum account_state to)
 {
-	struct watch *w = a->watch;
-
 	assert(states[a->state].to & (1U << to));
 	log_debug(&a->log, "state %s -> %s", states[a->state].name,
 	          states[to].name);
-	TAILQ_REMOVE(&w->lists[a->state], a, entry);
-	w->counts[a->state]--;
-	a->state = to;
-	a->since_ms = loop_now_ms(w->env.loop);
-	TAILQ_INSERT_TAIL(&w->lists[to], a, entry);
-	w->counts[to]++;
+	account_leave(a);
+	account_enter(a, to);
 	account_wake(a);
-	watch_count(w);
 }
 
-static void watch_pump(struct watch *w);
+static void crowd_pump(struct crowd *c);
 
 static void account_queue(struct account *a)
 {
 	loop_timer_cancel(a->timer);
 	account_set_state(a, ACCOUNT_QUEUED);
-	watch_pump(a->watch);
+	crowd_pump(a->crowd);
 }
 
 static void on_backoff_over(void *arg)
@@ -187,22 +198,30 @@ static void on_wake(void *arg, bool first)
 	         log_safe(a->user, &user), ring.devices);
 }
 
+/* crowd_of finds the crowd that |user| belongs to. */
+static struct crowd *crowd_of(struct watch *w, struct str user)
+{
+	const struct routes *routes = w->env.opts.routes;
+	size_t target = routes_find(routes, user);
+
+	return &w->crowds[target == ROUTES_NONE ? routes->target_count
+	                                        : target];
+}
+
 static struct account *account_new(struct watch *w, struct str user)
 {
 	struct account *a = xcalloc(1, sizeof(*a));
 
-	a->state = ACCOUNT_NEW;
 	a->log.area = LOG_WATCH;
 	a->log.id = ++w->last_id;
 	a->watch = w;
+	a->crowd = crowd_of(w, user);
 	a->user = str_dup(user);
 	a->timer = loop_timer_new(w->env.loop, on_backoff_over, a);
 	backoff_init(&a->backoff, WATCH_BACKOFF_MIN_MS, WATCH_BACKOFF_MAX_MS);
 	wake_init(&a->wake, w->env.loop, on_wake, a);
 	HASH_ADD_KEYPTR(hh, w->accounts, a->user.data, a->user.len, a);
-	TAILQ_INSERT_TAIL(&w->lists[ACCOUNT_NEW], a, entry);
-	w->counts[ACCOUNT_NEW]++;
-	watch_count(w);
+	account_enter(a, ACCOUNT_NEW);
 	return a;
 }
 
@@ -211,8 +230,7 @@ static void account_free(struct account **ap)
 	struct account *a = *ap;
 	struct watch *w = a->watch;
 
-	TAILQ_REMOVE(&w->lists[a->state], a, entry);
-	w->counts[a->state]--;
+	account_leave(a);
 	HASH_DEL(w->accounts, a);
 	watch_count(w);
 	watcher_free(&a->watcher);
@@ -231,23 +249,6 @@ static struct account *account_find(struct watch *w, struct str user)
 	return a;
 }
 
-/* The backend answers: those who wait because it did not need not wait any
- * longer. The gate spreads them. */
-static void watch_backend_is_back(struct watch *w)
-{
-	struct account *a;
-
-	if (!w->away)
-		return;
-	w->away = false;
-	log_info(&w->log, "backend is back: users=%zu",
-	         w->counts[ACCOUNT_AWAY]);
-	while ((a = TAILQ_FIRST(&w->lists[ACCOUNT_AWAY])) != NULL) {
-		backoff_reset(&a->backoff);
-		account_queue(a);
-	}
-}
-
 static void on_watching(void *arg)
 {
 	struct account *a = arg;
@@ -256,26 +257,19 @@ static void on_watching(void *arg)
 	account_set_state(a, ACCOUNT_WATCHED);
 	a->failures = 0;
 	log_info(&a->log, "watching user=%s", log_safe(a->user, &user));
-	watch_backend_is_back(a->watch);
 }
 
-/* One line at the first failure: the next ones say the same. That the backend
- * is away is said once for all users. */
-static void account_log_end(struct account *a, enum watcher_end end,
-                            const char *why, uint32_t delay_ms)
+/* One line at the first failure: the next ones say the same. */
+static void account_log_end(struct account *a, const char *why,
+                            uint32_t delay_ms)
 {
-	struct watch *w = a->watch;
 	struct log_text user;
 
 	log_safe(a->user, &user);
-	if (end == WATCHER_UNREACHABLE && !w->away) {
-		w->away = true;
-		log_warn(&w->log, "backend is away: %s", why);
-	}
 	if (a->state == ACCOUNT_WATCHED)
 		log_info(&a->log, "lost user=%s: %s, back in %u ms", user.text,
 		         why, delay_ms);
-	else if (a->failures == 1 && end != WATCHER_UNREACHABLE)
+	else if (a->failures == 1)
 		log_warn(&a->log, "not watched user=%s: %s, again in %u ms",
 		         user.text, why, delay_ms);
 	else
@@ -283,8 +277,7 @@ static void account_log_end(struct account *a, enum watcher_end end,
 		          user.text, why, delay_ms);
 }
 
-static void account_back_off(struct account *a, enum watcher_end end,
-                             const char *why)
+static void account_back_off(struct account *a, const char *why)
 {
 	uint64_t now_ms = loop_now_ms(a->watch->env.loop);
 	uint32_t delay_ms;
@@ -294,10 +287,21 @@ static void account_back_off(struct account *a, enum watcher_end end,
 		backoff_reset(&a->backoff);
 	delay_ms = backoff_next(&a->backoff, rand_below(UINT32_MAX));
 	a->failures++;
-	account_log_end(a, end, why, delay_ms);
-	account_set_state(a, end == WATCHER_UNREACHABLE ? ACCOUNT_AWAY
-	                                                : ACCOUNT_WAITS);
+	account_log_end(a, why, delay_ms);
+	account_set_state(a, ACCOUNT_WAITS);
 	loop_timer_set(a->timer, delay_ms);
+}
+
+/* account_unreached: it is not this user's trouble, and the server's patience
+ * that decides about the next one. */
+static void account_unreached(struct account *a, const char *why)
+{
+	struct log_text user;
+
+	log_debug(&a->log, "unreached user=%s: %s", log_safe(a->user, &user),
+	          why);
+	server_unreached(a->crowd->server, why);
+	account_set_state(a, ACCOUNT_QUEUED);
 }
 
 /* account_darken: a user of whom nothing was known has had no login since we
@@ -315,6 +319,7 @@ static void account_darken(struct account *a)
 static void account_rejected(struct account *a, const char *why)
 {
 	struct watch *w = a->watch;
+	struct proof *proof = server_proof(a->crowd->server);
 	struct log_text user;
 
 	log_warn(&a->log,
@@ -322,8 +327,8 @@ static void account_rejected(struct account *a, const char *why)
 	         "again",
 	         log_safe(a->user, &user), why);
 	registry_login_rejected(w->env.registry, a->user);
-	if (w->proof != NULL)
-		proof_doubt(w->proof);
+	if (proof != NULL)
+		proof_doubt(proof);
 	account_darken(a);
 }
 
@@ -339,18 +344,18 @@ static void account_foreign(struct account *a)
 	         "the next registration",
 	         log_safe(a->user, &user));
 	registry_doubt(w->env.registry, a->user, STR("INBOX"));
-	proof_doubt(w->proof);
+	proof_doubt(server_proof(a->crowd->server));
 	account_darken(a);
 }
 
-/* watch_refuted: nobody can be watched in this mode. */
-static void watch_refuted(struct watch *w)
+/* crowd_refuted: nobody of it can be watched in this mode. */
+static void crowd_refuted(struct crowd *c)
 {
 	struct account *a;
 	struct account *next;
 
-	HASH_ITER(hh, w->accounts, a, next) {
-		if (a->state == ACCOUNT_DARK)
+	HASH_ITER(hh, c->watch->accounts, a, next) {
+		if (a->crowd != c || a->state == ACCOUNT_DARK)
 			continue;
 		watcher_free(&a->watcher);
 		account_darken(a);
@@ -360,36 +365,42 @@ static void watch_refuted(struct watch *w)
 static bool on_inbox(void *arg, const struct store_state *inbox)
 {
 	struct account *a = arg;
-	struct proof *proof = a->watch->proof;
+	struct proof *proof = server_proof(a->crowd->server);
 
+	server_reached(a->crowd->server);
 	return proof == NULL || proof_judge(proof, a->user, inbox) == PROOF_OWN;
 }
 
 static void on_end(void *arg, enum watcher_end end, const char *why)
 {
 	struct account *a = arg;
-	struct watch *w = a->watch;
+	struct crowd *c = a->crowd;
 	struct watcher *gone = a->watcher; /* owns |why| */
 
 	a->watcher = NULL;
+	/* That one is lost which was there before says nothing. */
+	if (a->state == ACCOUNT_CONNECTS && end != WATCHER_UNREACHABLE)
+		server_reached(c->server);
 	switch (end) {
 	case WATCHER_UNREACHABLE:
+		account_unreached(a, why);
+		break;
 	case WATCHER_LOST:
 	case WATCHER_NO_INBOX:
-		account_back_off(a, end, why);
+		account_back_off(a, why);
 		break;
 	case WATCHER_REJECTED:
 		account_rejected(a, why);
 		break;
 	case WATCHER_UNWANTED:
-		if (proof_is_refuted(w->proof))
-			watch_refuted(w);
+		if (proof_is_refuted(server_proof(c->server)))
+			crowd_refuted(c);
 		else
 			account_foreign(a);
 		break;
 	}
 	watcher_free(&gone);
-	watch_pump(w); /* there is room for another */
+	crowd_pump(c); /* there is room for another */
 }
 
 static const struct watcher_handler watcher_events = {
@@ -403,11 +414,18 @@ static const struct watcher_handler watcher_events = {
 static int account_test(struct account *a, struct err_detail *why)
 {
 	struct watch *w = a->watch;
+	struct server *server = a->crowd->server;
+	const struct proof *proof;
 	struct imap_login login;
 	struct str row;
 	int rc;
 
-	if (w->proof != NULL && proof_is_refuted(w->proof))
+	if (server == NULL)
+		return err_set(why, ERR_AUTH,
+		               "no route for the user's domain, and no "
+		               "backend.url");
+	proof = server_proof(server);
+	if (proof != NULL && proof_is_refuted(proof))
 		return err_set(why, ERR_AUTH,
 		               "watch.login = \"master\" does not work with "
 		               "this server");
@@ -442,7 +460,7 @@ static void account_unusable(struct account *a, int rc, const char *why)
 /* account_connect makes the watcher, if that is worth a connection. */
 static void account_connect(struct account *a)
 {
-	struct watch *w = a->watch;
+	struct server *server = a->crowd->server;
 	struct err_detail why;
 	int rc = account_test(a, &why);
 
@@ -450,56 +468,33 @@ static void account_connect(struct account *a)
 		account_unusable(a, rc, why.text);
 		return;
 	}
-	(void)ratelimit_take(&w->gate, loop_now_ms(w->env.loop));
+	server_passes(server);
 	account_set_state(a, ACCOUNT_CONNECTS);
-	a->watcher = watcher_new(&w->env, a->user, &a->log, &watcher_events, a);
+	a->watcher = watcher_new(&a->watch->env, server_target(server), a->user,
+	                         &a->log, &watcher_events, a);
 }
 
-static bool watch_is_full(struct watch *w)
+/* crowd_pump lets those connect who may now, in order of coming. */
+static void crowd_pump(struct crowd *c)
 {
-	size_t connections =
-		w->counts[ACCOUNT_CONNECTS] + w->counts[ACCOUNT_WATCHED];
-
-	if (connections < w->env.opts.connections_max) {
-		w->full = false;
-		return false;
-	}
-	if (!w->full)
-		log_warn(&w->log,
-		         "watch.connections_max is reached: connections=%zu, "
-		         "users=%zu wait",
-		         connections, w->counts[ACCOUNT_QUEUED]);
-	w->full = true;
-	return true;
-}
-
-/* watch_pump lets through the gate who may pass now, in order of coming. */
-static void watch_pump(struct watch *w)
-{
-	uint64_t now_ms = loop_now_ms(w->env.loop);
 	struct account *a;
 
-	while ((a = TAILQ_FIRST(&w->lists[ACCOUNT_QUEUED])) != NULL) {
-		uint64_t wait_ms = ratelimit_wait_ms(&w->gate, now_ms);
+	while ((a = TAILQ_FIRST(&c->queued)) != NULL) {
+		const struct server_load load = {
+			.waiting = c->counts[ACCOUNT_QUEUED],
+			.connecting = c->counts[ACCOUNT_CONNECTS],
+			.watching = c->counts[ACCOUNT_WATCHED],
+		};
 
-		if (watch_is_full(w))
-			return; /* until one ends */
-		if (w->proof != NULL &&
-		    !proof_admits(w->proof, w->counts[ACCOUNT_CONNECTS]))
-			return; /* until it says so */
-		if (wait_ms > 0) {
-			loop_timer_set(w->gate_timer, wait_ms);
+		if (!server_admits(c->server, &load))
 			return;
-		}
 		account_connect(a);
 	}
 }
 
-static void on_gate(void *arg)
+static void on_server_changed(void *arg)
 {
-	struct watch *w = arg;
-
-	watch_pump(w);
+	crowd_pump(arg);
 }
 
 static void count_wanted(void *arg, struct str mailbox, bool proved)
@@ -536,10 +531,28 @@ static void on_user(void *arg, struct str user)
 		else if (a->watcher != NULL)
 			watcher_refresh(a->watcher);
 	} else if (a != NULL) {
+		struct crowd *c = a->crowd;
+
 		log_info(&a->log, "no longer watched user=%s",
 		         log_safe(user, &text));
 		account_free(&a);
-		watch_pump(w);
+		crowd_pump(c);
+	}
+}
+
+static void crowds_init(struct watch *w)
+{
+	const struct routes *routes = w->env.opts.routes;
+
+	w->crowds = xcalloc(routes->target_count + 1, sizeof(*w->crowds));
+	for (size_t i = 0; i <= routes->target_count; i++) {
+		struct crowd *c = &w->crowds[i];
+
+		c->watch = w;
+		TAILQ_INIT(&c->queued);
+		if (i < routes->target_count)
+			c->server = server_new(&w->env, &routes->targets[i],
+			                       on_server_changed, c);
 	}
 }
 
@@ -556,14 +569,7 @@ struct watch *watch_new(struct loop *loop, struct resolver *resolver,
 	w->env.opts = *opts;
 	w->queue = queue;
 	w->from_ms = loop_now_ms(loop);
-	w->log.area = LOG_WATCH;
-	for (size_t i = 0; i < ACCOUNT_STATES; i++)
-		TAILQ_INIT(&w->lists[i]);
-	ratelimit_init(&w->gate, opts->connect_rate, opts->connect_rate,
-	               loop_now_ms(loop));
-	w->gate_timer = loop_timer_new(loop, on_gate, w);
-	if (opts->login.mode != WATCH_LOGIN_SEALED)
-		w->proof = proof_new(&w->env, on_gate, w);
+	crowds_init(w);
 	registry_observe(registry, on_user, w);
 	return w;
 }
@@ -582,8 +588,9 @@ void watch_free(struct watch **wp)
 
 		account_free(&gone);
 	}
-	proof_free(&w->proof);
-	loop_timer_free(&w->gate_timer);
+	for (size_t i = 0; i < w->env.opts.routes->target_count; i++)
+		server_free(&w->crowds[i].server);
+	free(w->crowds);
 	free(w);
 	*wp = NULL;
 }

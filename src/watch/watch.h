@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * watch - from the accounts that are wanted to watchers: one per user, shared
- * by all the user's devices. Connects are spread; a lost one comes back with
- * back-off and jitter; a rejected login is not repeated until the user logs in
- * again. A user who cannot be watched is in the dark: the devices are rung now
- * and then, so that they come and look (wake rings). A restart begins that
- * anew, since nobody saw what came meanwhile; it rings no others.
+ * by all the user's devices, at the backend of the user's route. Connects are
+ * spread; a lost one comes back with back-off and jitter; a rejected login is
+ * not repeated until the user logs in again. A user who cannot be watched is in
+ * the dark: the devices are rung now and then, so that they come and look (wake
+ * rings). A restart begins that anew, since nobody saw what came meanwhile; it
+ * rings no others.
  */
 #ifndef WATCH_WATCH_H
 #define WATCH_WATCH_H
@@ -13,9 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "net/dial.h"
 #include "net/loop.h"
 #include "net/resolve.h"
+#include "net/route.h"
 #include "push/notifier.h"
 #include "push/queue.h"
 #include "push/registry.h"
@@ -24,13 +25,13 @@
 struct watch;
 
 struct watch_opts {
-	struct dial_target backend; /* strings borrowed for the life of watch */
-	unsigned renew_s;           /* 1740 */
-	unsigned poll_s;            /* 60 */
-	unsigned connections_max;   /* 10000 */
-	unsigned connect_rate;      /* 20 a second */
-	const char *trace_user;     /* NULL none, "all" everyone */
-	bool wake;                  /* wake rings */
+	const struct routes *routes; /* borrowed for the life of watch */
+	unsigned renew_s;            /* 1740 */
+	unsigned poll_s;             /* 60 */
+	unsigned connections_max;    /* 10000, towards one backend */
+	unsigned connect_rate;       /* 20 a second, likewise */
+	const char *trace_user;      /* NULL none, "all" everyone */
+	bool wake;                   /* wake rings */
 	struct watch_login_opts login;
 };
 

@@ -68,6 +68,7 @@ struct watcher {
 	enum watcher_state state;
 	struct log_ctx log;
 	const struct watcher_env *env;
+	const struct dial_target *target;
 	const struct watcher_handler *handler;
 	void *arg;
 	struct str user;
@@ -124,6 +125,16 @@ static void watcher_end(struct watcher *w, enum watcher_end end,
 		stream_close(&w->stream);
 	login_try_free(&w->try);
 	loop_defer(w->env->loop, on_ended, w);
+}
+
+/* watcher_lost: before a greeting all that was there was a port, as where what
+ * ends TLS or spreads the load has lost its server. */
+static void watcher_lost(struct watcher *w, const char *why)
+{
+	watcher_end(w,
+	            w->state == WATCHER_GREETING ? WATCHER_UNREACHABLE
+	                                         : WATCHER_LOST,
+	            why);
 }
 
 static void watcher_write(struct watcher *w, struct buf *out)
@@ -459,7 +470,7 @@ static void watcher_greeted(struct watcher *w)
 {
 	struct imap_opening_opts opts = {
 		.tag = STR("W0"),
-		.starttls = w->env->opts.backend.starttls,
+		.starttls = w->target->starttls,
 	};
 	struct login_try *try = xcalloc(1, sizeof(*try));
 	int rc = open_login(w, try);
@@ -498,7 +509,7 @@ static bool wants_tls(const struct watcher *w)
 static void watcher_start_tls(struct watcher *w, size_t left)
 {
 	if (imap_opening_left(&w->try->opening, left))
-		dial_start_tls(w->stream, &w->env->opts.backend);
+		dial_start_tls(w->stream, w->target);
 	else
 		watcher_end(w, WATCHER_LOST, w->try->opening.why.text);
 }
@@ -535,9 +546,9 @@ static size_t on_data(void *arg, struct str bytes)
 		if (rc == ERR_OK)
 			watcher_response(w, response);
 		else if (rc != ERR_MORE)
-			watcher_end(w, WATCHER_LOST,
-			            rc == ERR_LIMIT ? "a response is too large"
-			                            : "not IMAP");
+			watcher_lost(w, rc == ERR_LIMIT
+			                        ? "a response is too large"
+			                        : "not IMAP");
 	}
 	return bytes.len;
 }
@@ -546,7 +557,7 @@ static void on_eof(void *arg)
 {
 	struct watcher *w = arg;
 
-	watcher_end(w, WATCHER_LOST, "the server closed the connection");
+	watcher_lost(w, "the server closed the connection");
 }
 
 static void on_error(void *arg, int rc, const char *why)
@@ -554,7 +565,7 @@ static void on_error(void *arg, int rc, const char *why)
 	struct watcher *w = arg;
 
 	(void)rc;
-	watcher_end(w, WATCHER_LOST, why);
+	watcher_lost(w, why);
 }
 
 static const struct stream_handler stream_events = {
@@ -586,10 +597,9 @@ static void on_due(void *arg)
 	struct err_detail why;
 
 	if (w->state != WATCHER_TALK) {
-		watcher_end(w, WATCHER_LOST,
-		            w->state == WATCHER_LOGIN
-		                    ? "no answer to the login in time"
-		                    : "no greeting in time");
+		watcher_lost(w, w->state == WATCHER_LOGIN
+		                        ? "no answer to the login in time"
+		                        : "no greeting in time");
 		return;
 	}
 	if (dialogue_due(&w->dialogue, loop_now_ms(w->env->loop), &why) !=
@@ -606,7 +616,8 @@ static uint64_t spread_ms(uint32_t s)
 	return (uint64_t)s * 1000 - rand_below(s * (1000 / 8) + 1);
 }
 
-struct watcher *watcher_new(const struct watcher_env *env, struct str user,
+struct watcher *watcher_new(const struct watcher_env *env,
+                            const struct dial_target *target, struct str user,
                             const struct log_ctx *log,
                             const struct watcher_handler *handler, void *arg)
 {
@@ -619,6 +630,7 @@ struct watcher *watcher_new(const struct watcher_env *env, struct str user,
 	w->state = WATCHER_DIAL;
 	w->log = *log;
 	w->env = env;
+	w->target = target;
 	w->handler = handler;
 	w->arg = arg;
 	w->user = str_dup(user);
@@ -627,7 +639,7 @@ struct watcher *watcher_new(const struct watcher_env *env, struct str user,
 	w->timer = loop_timer_new(env->loop, on_due, w);
 	imap_reader_init(&w->reader, WATCHER_RESPONSE_MAX);
 	dialogue_init(&w->dialogue, &opts, w->user, STR("INBOX"));
-	w->dial = dial_start(env->loop, env->resolver, &env->opts.backend, NULL,
+	w->dial = dial_start(env->loop, env->resolver, target, NULL,
 	                     WATCHER_DIAL_MS, on_dialled, w);
 	return w;
 }

@@ -26,7 +26,8 @@ struct watcher_env {
 };
 
 enum watcher_end {
-	WATCHER_UNREACHABLE, /* no connection to the backend came about */
+	WATCHER_UNREACHABLE, /* no connection came about, or it was not greeted
+	                      */
 	WATCHER_LOST,        /* it ended, or the server refused for now */
 	WATCHER_NO_INBOX,    /* likewise, the INBOX */
 	WATCHER_REJECTED,    /* the server says that the login is wrong, and
@@ -45,9 +46,10 @@ struct watcher_handler {
 	void (*on_end)(void *arg, enum watcher_end end, const char *why);
 };
 
-/* watcher_new starts to dial. |user| is copied, empty: the master as nobody but
- * himself; |env| and |handler| are borrowed. */
-struct watcher *watcher_new(const struct watcher_env *env, struct str user,
+/* watcher_new starts to dial |target|. |user| is copied, empty: the master as
+ * nobody but himself; |env|, |target| and |handler| are borrowed. */
+struct watcher *watcher_new(const struct watcher_env *env,
+                            const struct dial_target *target, struct str user,
                             const struct log_ctx *log,
                             const struct watcher_handler *handler, void *arg);
 

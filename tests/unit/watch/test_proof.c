@@ -57,7 +57,7 @@ static void start(struct fixture *f)
 		.notifier = f->t.p.notifier,
 		.opts = f->t.opts,
 	};
-	f->proof = proof_new(&f->env, on_changed, f);
+	f->proof = proof_new(&f->env, f->t.targets, on_changed, f);
 }
 
 static void says(struct fixture *f, const char *text)

@@ -110,6 +110,14 @@ static uint64_t first_id(struct fixture *f, const char *user)
 	        ->id;
 }
 
+/* wakes wants the phone "t-anna" to be rung within |ms| and delivers that. */
+static void wakes(struct fixture *f, uint64_t ms)
+{
+	pass(f, ms);
+	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
+	testpush_delivered(&f->t.p, first_id(f, "anna"));
+}
+
 /* Who. */
 
 static void one_watcher_for_all_devices_of_a_user(void **state)
@@ -264,17 +272,21 @@ static void lost_connection_comes_back_ever_more_slowly(void **state)
 	}
 }
 
-static void backends_come_back_with_jitter(void **state)
+static void refused_ones_come_back_with_jitter(void **state)
 {
 	struct fixture *f = *state;
+	struct fake_peer *peer;
 	size_t early = 0;
 
 	f->t.opts.connect_rate = 1000;
 	many_users(f, 60);
-	for (int i = 0; i < 60; i++)
-		fake_dial_fail(f->t.p.loop, 0, ERR_CLOSED, "refused");
 	start(f);
 	dials(f, 60);
+	for (int i = 0; i < 60; i++) {
+		peer = accept_one(f);
+		testwatch_says(&f->t, peer, TESTWATCH_GREETING);
+		testwatch_says(&f->t, peer, "W0 NO [UNAVAILABLE] later\r\n");
+	}
 	pass(f, 499);
 	dials(f, 60);
 	pass(f, 251);
@@ -284,26 +296,196 @@ static void backends_come_back_with_jitter(void **state)
 	dials(f, 120);
 }
 
-/* Those who could not reach it need not sit out their back-off. */
-static void backend_that_is_back_gets_everyone_at_once(void **state)
+/* A backend that is away. */
+
+static void refuse(struct fixture *f, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fake_dial_fail(f->t.p.loop, 0, ERR_CLOSED, "refused");
+}
+
+static void one_tries_for_all(void **state)
 {
 	struct fixture *f = *state;
 	size_t before;
 
 	f->t.opts.connect_rate = 10;
-	many_users(f, 3);
-	for (int i = 0; i < 3 * 9; i++)
-		fake_dial_fail(f->t.p.loop, 0, ERR_CLOSED, "refused");
+	many_users(f, 400);
+	refuse(f, 10000);
 	start(f);
-	while (fake_dials(f->t.p.loop) < (size_t)3 * 9)
-		pass(f, 1000);
+	dials(f, 10); /* before the first of them was refused */
+	for (uint64_t step_ms = 1000; step_ms <= 16000; step_ms *= 2)
+		redials(f, step_ms);
 	before = fake_dials(f->t.p.loop);
-	/* All wait for minutes; one comes through. */
-	while (fake_dials(f->t.p.loop) == before)
+	pass(f, HOUR_MS);
+	assert_in_range(fake_dials(f->t.p.loop) - before, 120, 240);
+}
+
+/* Whether it is dead, or what is in front of it answers for it. */
+static void one_waits_for_all(void **state)
+{
+	struct fixture *f = *state;
+
+	f->t.opts.connect_rate = 10;
+	many_users(f, 40);
+	start(f);
+	fake_dial_hang(f->t.p.loop);
+	pass(f, 29 * 1000);
+	/* Nobody knows yet; of the others each waits for its own end. */
+	dials(f, 40);
+	pass(f, 1000);
+	for (int i = 0; i < 30; i++)
+		fake_push_eof(accept_one(f));
+	fake_run(f->t.p.loop);
+	assert_int_equal(fake_dials_open(f->t.p.loop), 0);
+	pass(f, 1000);
+	dials(f, 41);
+	pass(f, 10 * 1000);
+	dials(f, 41);
+	assert_int_equal(fake_dials_open(f->t.p.loop), 1);
+}
+
+static void backend_that_is_back_gets_everyone_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	f->t.opts.connect_rate = 10;
+	many_users(f, 40);
+	refuse(f, 20);
+	start(f);
+	while (fake_dials_waiting(f->t.p.loop) == 0)
 		pass(f, 1000);
+	dials(f, 21);
+	/* It is slow, and all wait for that. */
+	(void)accept_one(f);
+	pass(f, 10 * 1000);
+	dials(f, 21);
+	testwatch_bring_up(&f->t, f->peers[0], 12);
+	dials(f, 31);
+	pass(f, 2900);
+	dials(f, 60);
+	pass(f, 20 * 1000);
+	dials(f, 60);
+}
+
+/* A refused login is an answer, too. */
+static void backend_that_says_no_is_back(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+
+	many_users(f, 3);
+	refuse(f, 3);
+	start(f);
+	dials(f, 3);
+	redials(f, 1000);
+	peer = accept_one(f);
+	testwatch_says(&f->t, peer, TESTWATCH_GREETING);
+	testwatch_says(&f->t, peer, "W0 NO [AUTHENTICATIONFAILED] no\r\n");
+	dials(f, 6);
+}
+
+/* Those that were there before it went end one by one. */
+static void connection_that_ends_is_no_answer(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	f->t.opts.connect_rate = 100;
+	many_users(f, 20);
+	start(f);
+	for (int i = 0; i < 20; i++)
+		(void)is_watched(f, 12);
+	refuse(f, 1000);
+	lose(f, f->peers[0]);
+	pass(f, 1000);
+	before = fake_dials(f->t.p.loop);
+	for (size_t i = 1; i < 20; i++)
+		lose(f, f->peers[i]);
+	pass(f, 15 * 1000);
+	assert_in_range(fake_dials(f->t.p.loop) - before, 1, 5);
+}
+
+/* More than one backend. */
+
+#define SOUTH "@" TESTWATCH_SOUTH
+
+static size_t waiting_to(struct fixture *f, uint16_t port)
+{
+	fake_run(f->t.p.loop);
+	return fake_dials_waiting_to(f->t.p.loop, port);
+}
+
+static void watchers_go_where_the_clients_go(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	testwatch_user(&f->t, "anna");
+	assert_int_equal(waiting_to(f, 143), 1);
+	testwatch_user(&f->t, "anna" SOUTH);
+	testwatch_user(&f->t, "bert@South.Example");
+	assert_int_equal(waiting_to(f, 143), 1);
+	assert_int_equal(waiting_to(f, TESTWATCH_SOUTH_PORT), 2);
+}
+
+static void names_without_a_domain_follow_the_default(void **state)
+{
+	struct fixture *f = *state;
+
+	f->t.routes.default_domain = TESTWATCH_SOUTH;
+	start(f);
+	testwatch_user(&f->t, "anna");
+	assert_int_equal(waiting_to(f, TESTWATCH_SOUTH_PORT), 1);
+}
+
+static void user_without_a_route_is_in_the_dark(void **state)
+{
+	struct fixture *f = *state;
+
+	f->t.routes.fallback = ROUTES_NONE;
+	testwatch_user(&f->t, "anna");
+	pass(f, 1);
+	start(f);
+	wakes(f, MINUTE_MS);
+	pass(f, HOUR_MS);
+	testwatch_login(&f->t, "anna", "other");
+	dials(f, 0);
+}
+
+/* Each has its own pace, room, and days off. */
+static void backends_do_not_wait_for_each_other(void **state)
+{
+	struct fixture *f = *state;
+
+	f->t.opts.connect_rate = 10;
+	f->t.opts.connections_max = 2;
+	for (int i = 0; i < 3; i++) {
+		char name[64];
+
+		(void)snprintf(name, sizeof(name), "user%d", i);
+		testwatch_user(&f->t, name);
+		(void)snprintf(name, sizeof(name), "user%d" SOUTH, i);
+		testwatch_user(&f->t, name);
+	}
+	fake_dial_only(f->t.p.loop, TESTWATCH_SOUTH_PORT);
+	refuse(f, 2);
+	start(f);
+	assert_int_equal(waiting_to(f, 143), 2);
+	assert_int_equal(waiting_to(f, TESTWATCH_SOUTH_PORT), 0);
+	fake_dial_only(f->t.p.loop, 143);
+	(void)is_watched(f, 12);
+	(void)is_watched(f, 12);
+	fake_dial_only(f->t.p.loop, 0);
+	pass(f, 1000);
+	assert_int_equal(waiting_to(f, 143), 0);
 	(void)is_watched(f, 12);
 	pass(f, 1000);
-	dials(f, before + 3);
+	(void)is_watched(f, 12);
+	pass(f, MINUTE_MS);
+	assert_int_equal(fake_dials_open(f->t.p.loop), 0);
+	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 4);
+	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 2);
 }
 
 /* Rejected logins. */
@@ -410,14 +592,6 @@ static void user_without_a_login_is_rung(void **state)
 	testpush_sees(&f->t.p, "t1 INBOX v2 try=0\nt2 INBOX v2 try=0\n");
 	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 0);
 	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 1);
-}
-
-/* wakes wants the phone "t-anna" to be rung within |ms| and delivers that. */
-static void wakes(struct fixture *f, uint64_t ms)
-{
-	pass(f, ms);
-	testpush_sees(&f->t.p, "t-anna INBOX v2 try=0\n");
-	testpush_delivered(&f->t.p, first_id(f, "anna"));
 }
 
 /* is_rejected connects and is refused. */
@@ -695,6 +869,32 @@ static void server_that_ignores_whom_the_master_asks_for(void **state)
 		12);
 }
 
+/* What one server does says nothing of another. */
+static void masters_are_proved_at_each_backend(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+
+	testwatch_shown(&f->t, "anna", 12);
+	testwatch_shown(&f->t, "bert" SOUTH, 12);
+	testwatch_master(&f->t, WATCH_LOGIN_AUTHZID);
+	start(f);
+	fake_dial_only(f->t.p.loop, 143);
+	(void)is_shown(f, "* STATUS INBOX (UIDVALIDITY 9 UIDNEXT 5 MESSAGES 4 "
+	                  "UNSEEN 1)\r\nW1 OK done\r\n");
+	(void)is_shown(f, "* STATUS INBOX (UIDVALIDITY 9 UIDNEXT 6 MESSAGES 5 "
+	                  "UNSEEN 1)\r\nW1 OK done\r\n");
+	fake_dial_only(f->t.p.loop, TESTWATCH_SOUTH_PORT);
+	peer = accept_one(f);
+	testwatch_says(&f->t, peer, TESTWATCH_GREETING);
+	testwatch_says(&f->t, peer, "W0 NO [AUTHENTICATIONFAILED] no\r\n");
+	(void)is_watched(f, 12);
+	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 1);
+	pass(f, MINUTE_MS);
+	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 1);
+	dials(f, 4);
+}
+
 static void wrong_secret_is_tried_ever_more_slowly(void **state)
 {
 	struct fixture *f = *state;
@@ -758,8 +958,16 @@ int main(void)
 		TEST(connects_are_spread_by_the_rate),
 		TEST(connections_over_the_maximum_wait_for_room),
 		TEST(lost_connection_comes_back_ever_more_slowly),
-		TEST(backends_come_back_with_jitter),
+		TEST(refused_ones_come_back_with_jitter),
+		TEST(one_tries_for_all),
+		TEST(one_waits_for_all),
 		TEST(backend_that_is_back_gets_everyone_at_once),
+		TEST(backend_that_says_no_is_back),
+		TEST(connection_that_ends_is_no_answer),
+		TEST(watchers_go_where_the_clients_go),
+		TEST(names_without_a_domain_follow_the_default),
+		TEST(user_without_a_route_is_in_the_dark),
+		TEST(backends_do_not_wait_for_each_other),
 		TEST(rejected_login_is_not_repeated),
 		TEST(refusal_for_a_while_is_repeated_with_back_off),
 		TEST(login_that_does_not_open_costs_no_connection),
@@ -779,6 +987,7 @@ int main(void)
 		TEST(master_watches_all_once_one_was_right),
 		TEST(inbox_of_somebody_else_is_not_watched),
 		TEST(server_that_ignores_whom_the_master_asks_for),
+		TEST(masters_are_proved_at_each_backend),
 		TEST(wrong_secret_is_tried_ever_more_slowly),
 		TEST(mail_that_came_while_it_was_lost_rings),
 		TEST(mail_that_came_while_we_were_down_rings),

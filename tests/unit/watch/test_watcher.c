@@ -88,7 +88,8 @@ static void start(struct fixture *f)
 		.notifier = f->t.p.notifier,
 		.opts = f->t.opts,
 	};
-	f->watcher = watcher_new(&f->env, str_of(f->user), &log, &handler, f);
+	f->watcher = watcher_new(&f->env, f->t.targets, str_of(f->user), &log,
+	                         &handler, f);
 	fake_run(f->t.p.loop);
 }
 
@@ -148,6 +149,21 @@ static void backend_that_refuses_is_unreachable(void **state)
 	fake_dial_fail(f->t.p.loop, 0, ERR_CLOSED, "Connection refused");
 	start(f);
 	has_ended(f, WATCHER_UNREACHABLE, "Connection refused");
+}
+
+/* A port behind which there is no server any more. */
+static void connection_without_a_greeting_reaches_nobody(void **state)
+{
+	struct fixture *f = *state;
+
+	connect_to(f);
+	fake_push_eof(f->peer);
+	has_ended(f, WATCHER_UNREACHABLE, "closed the connection");
+	f->ended = 0;
+	fake_peer_free(&f->peer);
+	connect_to(f);
+	fake_break(f->peer, ERR_CLOSED, "Connection reset by peer");
+	has_ended(f, WATCHER_UNREACHABLE, "reset by peer");
 }
 
 /* Logging in. */
@@ -281,7 +297,7 @@ static void greeting_and_login_have_a_minute_each(void **state)
 	fake_clock_advance(f->t.p.loop, 59999);
 	assert_int_equal(f->ended, 0);
 	fake_clock_advance(f->t.p.loop, 1);
-	has_ended(f, WATCHER_LOST, "no greeting");
+	has_ended(f, WATCHER_UNREACHABLE, "no greeting");
 }
 
 /* Whose INBOX it is. */
@@ -923,6 +939,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(backend_is_dialled_for_half_a_minute),
 		TEST(backend_that_refuses_is_unreachable),
+		TEST(connection_without_a_greeting_reaches_nobody),
 		TEST(login_goes_out_after_the_greeting),
 		TEST(login_waits_for_a_continuation_without_sasl_ir),
 		TEST(capabilities_are_taken_from_where_they_are),

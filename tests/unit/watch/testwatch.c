@@ -10,11 +10,20 @@ enum { BLOB_MAX = 10000, LINE_MAX_LEN = 300 };
 
 void testwatch_init(struct testwatch *t)
 {
+	static const struct route south = { TESTWATCH_SOUTH, 1 };
 	char path[100];
 
 	*t = (struct testwatch){
+		.targets = {
+			{ .host = "backend", .port = 143 },
+			{ .host = "south", .port = TESTWATCH_SOUTH_PORT },
+		},
+		.routes = {
+			.target_count = 2,
+			.list = &south,
+			.count = 1,
+		},
 		.opts = {
-			.backend = { .host = "backend", .port = 143 },
 			.renew_s = 1740,
 			.poll_s = 60,
 			.connections_max = 10000,
@@ -22,6 +31,8 @@ void testwatch_init(struct testwatch *t)
 			.wake = true,
 		},
 	};
+	t->routes.targets = t->targets;
+	t->opts.routes = &t->routes;
 	testdir_init(&t->dir);
 	(void)snprintf(path, sizeof(path), "%s/seal.key", t->dir.path);
 	assert_ok(seal_load(path, true, &t->seal, NULL));

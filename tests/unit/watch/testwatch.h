@@ -10,12 +10,18 @@
 #include "store/teststore.h"
 #include "watch/watcher.h"
 
+/* Users of this domain are those of a second backend. */
+#define TESTWATCH_SOUTH "south.example"
+#define TESTWATCH_SOUTH_PORT 1143
+
 struct testwatch {
 	struct testdir dir;
 	struct testpush p;
 	struct seal *seal;
 	struct secret *secret;
 	struct resolver *resolver;
+	struct dial_target targets[2]; /* the second one by a route */
+	struct routes routes;
 	struct watch_opts opts; /* the defaults, to be changed */
 };
 

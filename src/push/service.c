@@ -373,6 +373,11 @@ void service_set_topic(struct service *s, const char *topic)
 	s->topic = all->items[i];
 }
 
+void service_set_seal(struct service *s, const struct seal *seal)
+{
+	s->seal = seal;
+}
+
 struct service *service_new(struct loop *loop, struct ledger *ledger,
                             struct registry *registry, const struct seal *seal,
                             const struct service_opts *opts)

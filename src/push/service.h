@@ -44,6 +44,9 @@ struct service *service_new(struct loop *loop, struct ledger *ledger,
  */
 void service_set_topic(struct service *s, const char *topic);
 
+/* service_set_seal: there is a key now. Borrowed. */
+void service_set_seal(struct service *s, const struct seal *seal);
+
 /* service_free answers what is still open (a registration: ERR_CANCELED, it
  * is kept all the same), so it comes before the askers end. */
 void service_free(struct service **s);

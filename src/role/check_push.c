@@ -210,9 +210,8 @@ static void check_master(struct check *k)
 {
 	static const char subject[] = "master";
 	struct err_detail why;
-	struct logins logins;
 
-	if (logins_load(k->conf, false, &logins, &why) != ERR_OK)
+	if (logins_check(k->conf, &why) != ERR_OK)
 		report_add(k->report, REPORT_FAIL, subject, "%s", why.text);
 	else if (logins_warning(k->conf, &why))
 		report_add(k->report, REPORT_WARN, subject, "%s", why.text);
@@ -220,7 +219,6 @@ static void check_master(struct check *k)
 		report_add(k->report, REPORT_OK, subject,
 		           "watchers log in by %s, whose password is there",
 		           k->conf->watch_master_user);
-	logins_done(&logins);
 }
 
 void check_push(struct check *k)

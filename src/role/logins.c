@@ -1,11 +1,46 @@
 /* SPDX-License-Identifier: ISC */
-/* logins - see logins.h. */
+/*
+ * logins - see logins.h. The first try is made at once, since nobody waits yet;
+ * the others on a thread, since a disk may take its time.
+ */
 #include "role/logins.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/secret.h"
 #include "imap/login.h"
+#include "net/offload.h"
+
+enum { RETRY_MIN_MS = 1000, RETRY_MAX_MS = 15 * 1000 };
+
+/* What was read. */
+struct secrets {
+	struct seal *seal;
+	struct secret *master;
+};
+
+struct logins {
+	struct log_ctx log;
+	struct loop *loop;
+	const struct conf *conf;
+	loop_fn *changed;
+	void *arg;
+	struct secrets secrets; /* empty: nothing could be read yet */
+	struct loop_timer *timer;
+	struct backoff backoff;
+	struct offload *thread; /* NULL: no try since the first one */
+
+	/* The thread's, while it works. */
+	struct secrets read;
+	int rc;
+	struct err_detail why;
+};
 
 bool logins_are_masters(const struct conf *c)
 {
@@ -50,18 +85,28 @@ static int load_seal(const struct conf *c, bool create, struct seal **seal_r,
 	               : err_set(detail, rc, "watch.key_file: %s", why.text);
 }
 
-int logins_load(const struct conf *c, bool create, struct logins *l_r,
+/* load reads what |c| names; with |create| the seal key is made if it is
+ * absent. */
+static int load(const struct conf *c, bool create, struct secrets *s_r,
                 struct err_detail *detail)
 {
-	*l_r = (struct logins){ 0 };
-	return logins_are_masters(c) ? load_master(c, &l_r->master, detail)
-	                             : load_seal(c, create, &l_r->seal, detail);
+	return logins_are_masters(c) ? load_master(c, &s_r->master, detail)
+	                             : load_seal(c, create, &s_r->seal, detail);
 }
 
-void logins_done(struct logins *l)
+static void secrets_done(struct secrets *s)
 {
-	seal_free(&l->seal);
-	secret_free(&l->master);
+	seal_free(&s->seal);
+	secret_free(&s->master);
+}
+
+int logins_check(const struct conf *c, struct err_detail *detail)
+{
+	struct secrets secrets = { 0 };
+	int rc = load(c, false, &secrets, detail);
+
+	secrets_done(&secrets);
+	return rc;
 }
 
 bool logins_warning(const struct conf *c, struct err_detail *detail)
@@ -76,9 +121,51 @@ bool logins_warning(const struct conf *c, struct err_detail *detail)
 	return true;
 }
 
-struct watch_login_opts logins_opts(const struct conf *c,
-                                    const struct logins *l)
+static void try_later(struct logins *l)
 {
+	loop_timer_set(l->timer,
+	               backoff_next(&l->backoff, rand_below(UINT32_MAX)));
+}
+
+static void on_work(void *arg)
+{
+	struct logins *l = arg;
+
+	l->rc = load(l->conf, true, &l->read, &l->why);
+}
+
+static void on_worked(void *arg)
+{
+	struct logins *l = arg;
+
+	if (l->rc != ERR_OK) {
+		log_debug(&l->log, "%s", l->why.text);
+		try_later(l);
+		return;
+	}
+	l->secrets = l->read;
+	l->read = (struct secrets){ 0 };
+	log_info(&l->log, "logins are kept from now on, users are watched");
+	l->changed(l->arg);
+}
+
+static void on_timer(void *arg)
+{
+	struct logins *l = arg;
+
+	if (l->thread == NULL)
+		l->thread = offload_new(l->loop, "logins");
+	offload_submit(l->thread, on_work, on_worked, l);
+}
+
+const struct seal *logins_seal(const struct logins *l)
+{
+	return l->secrets.seal;
+}
+
+struct watch_login_opts logins_opts(const struct logins *l)
+{
+	const struct conf *c = l->conf;
 	enum watch_login_mode mode = WATCH_LOGIN_SEALED;
 
 	if (logins_are_masters(c))
@@ -87,9 +174,50 @@ struct watch_login_opts logins_opts(const struct conf *c,
 		               : WATCH_LOGIN_AUTHZID;
 	return (struct watch_login_opts){
 		.mode = mode,
-		.seal = l->seal,
+		.seal = l->secrets.seal,
 		.master_user = c->watch_master_user,
 		.master_separator = c->watch_master_separator,
-		.master_password = l->master,
+		.master_password = l->secrets.master,
 	};
+}
+
+struct logins *logins_new(struct loop *loop, const struct conf *c,
+                          loop_fn *changed, void *arg)
+{
+	struct logins *l = xcalloc(1, sizeof(*l));
+	struct err_detail why;
+
+	l->log.area = LOG_PUSH;
+	l->loop = loop;
+	l->conf = c;
+	l->changed = changed;
+	l->arg = arg;
+	l->timer = loop_timer_new(loop, on_timer, l);
+	backoff_init(&l->backoff, RETRY_MIN_MS, RETRY_MAX_MS);
+	if (!c->push_enabled)
+		return l; /* nobody asks for them */
+	if (load(c, true, &l->secrets, &why) != ERR_OK) {
+		log_error(&l->log,
+		          "%s: tried again; until then no login is kept and "
+		          "nobody is watched",
+		          why.text);
+		try_later(l);
+	} else if (logins_warning(c, &why)) {
+		log_warn(&l->log, "%s", why.text);
+	}
+	return l;
+}
+
+void logins_free(struct logins **logins)
+{
+	struct logins *l = *logins;
+
+	if (l == NULL)
+		return;
+	offload_free(&l->thread);
+	loop_timer_free(&l->timer);
+	secrets_done(&l->secrets);
+	secrets_done(&l->read);
+	free(l);
+	*logins = NULL;
 }

@@ -22,7 +22,7 @@ struct push_role {
 	const struct conf *conf;
 	const struct routes *routes;
 	struct offer *offer;
-	struct logins logins;
+	struct logins *logins;
 	struct ledger *ledger;
 	struct registry *registry;
 	struct queue *queue;
@@ -38,15 +38,6 @@ static void make_state(const struct conf *c)
 	(void)mkdir(c->state_dir, 0700);
 }
 
-static int check_logins(const struct conf *c, struct err_detail *detail)
-{
-	struct logins logins;
-	int rc = logins_load(c, false, &logins, detail);
-
-	logins_done(&logins);
-	return rc;
-}
-
 int push_role_check(const struct conf *c, struct err_detail *detail)
 {
 	struct err_detail why;
@@ -60,7 +51,7 @@ int push_role_check(const struct conf *c, struct err_detail *detail)
 	rc = store_sqlite_check(c->store_path, &why);
 	if (rc != ERR_OK)
 		return err_set(detail, rc, "store.path: %s", why.text);
-	return check_logins(c, detail);
+	return logins_check(c, detail);
 }
 
 static void on_loaded(void *arg, int rc)
@@ -69,18 +60,6 @@ static void on_loaded(void *arg, int rc)
 
 	/* The ledger itself says what is wrong. */
 	log_debug(&r->log, "store read: %s", err_text(rc));
-}
-
-/* open_logins brings that without which nobody can be watched. */
-static void open_logins(struct push_role *r, const struct conf *c)
-{
-	struct err_detail why;
-
-	if (logins_load(c, true, &r->logins, &why) != ERR_OK)
-		log_error(&r->log, "%s: no login is kept, nobody is watched",
-		          why.text);
-	else if (logins_warning(c, &why))
-		log_warn(&r->log, "%s", why.text);
 }
 
 static struct service *make_service(struct push_role *r)
@@ -106,8 +85,8 @@ static struct service *make_service(struct push_role *r)
 		list[i] = str_of(allow->list[i]);
 	for (size_t i = 0; i < deny->count; i++)
 		list[allow->count + i] = str_of(deny->list[i]);
-	service = service_new(r->loop, r->ledger, r->registry, r->logins.seal,
-	                      &opts);
+	service = service_new(r->loop, r->ledger, r->registry,
+	                      logins_seal(r->logins), &opts);
 	free(list);
 	return service;
 }
@@ -123,7 +102,7 @@ static struct watch *make_watch(struct push_role *r)
 		.connect_rate = c->watch_connect_rate,
 		.trace_user = c->trace_user,
 		.wake = c->push_wake,
-		.login = logins_opts(c, &r->logins),
+		.login = logins_opts(r->logins),
 	};
 
 	return watch_new(r->loop, r->resolver, r->registry, r->notifier,
@@ -141,6 +120,18 @@ static void on_offer(void *arg)
 		service_set_topic(r->service, topic);
 	if (topic != NULL && r->watch == NULL)
 		r->watch = make_watch(r);
+}
+
+/* on_logins: there are some now. */
+static void on_logins(void *arg)
+{
+	struct push_role *r = arg;
+	const struct watch_login_opts opts = logins_opts(r->logins);
+
+	if (r->service != NULL)
+		service_set_seal(r->service, opts.seal);
+	if (r->watch != NULL)
+		watch_set_login(r->watch, &opts);
 }
 
 void push_role_reload(struct push_role *r)
@@ -175,7 +166,7 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 	r->routes = routes;
 	make_state(c);
 	r->offer = offer_new(loop, resolver, c, on_offer, r);
-	open_logins(r, c);
+	r->logins = logins_new(loop, c, on_logins, r);
 	r->ledger = ledger_new(loop, store_sqlite_open(loop, c->store_path),
 	                       on_loaded, r);
 	r->registry = registry_new(loop, r->ledger, &registry);
@@ -211,7 +202,7 @@ void push_role_free(struct push_role **role)
 	queue_free(&r->queue);
 	registry_free(&r->registry);
 	ledger_free(&r->ledger);
-	logins_done(&r->logins);
+	logins_free(&r->logins);
 	free(r);
 	*role = NULL;
 }

@@ -556,6 +556,14 @@ static void crowds_init(struct watch *w)
 	}
 }
 
+void watch_set_login(struct watch *w, const struct watch_login_opts *login)
+{
+	assert(login->mode == w->env.opts.login.mode);
+	w->env.opts.login = *login;
+	w->unusable = false;
+	registry_observe(w->env.registry, on_user, w); /* tells of each user */
+}
+
 struct watch *watch_new(struct loop *loop, struct resolver *resolver,
                         struct registry *registry, struct notifier *notifier,
                         struct queue *queue, const struct watch_opts *opts)

@@ -142,6 +142,51 @@ def test_store_full_at_start(bell, dovecot, apple, tmp_path):
     rings(dovecot, apple, user, phone)
 
 
+# The very first start: there is no key to seal passwords with
+
+READONLY = "mount --bind {state} {state}\nmount -o remount,bind,ro {state}"
+
+
+@pytest.mark.parametrize("wrong, mend", [
+    ("state={state}\n" + SMALL + "\n" + FILL, "rm $state/filler"),
+    (READONLY, "mount -o remount,bind,rw $state"),
+], ids=["full", "readonly"])
+def test_no_key_can_be_made_at_start(bell, dovecot, apple, wrong, mend):
+    """Who comes when it can be made is watched."""
+    bell.allow(" error (store|push) ")
+    proxy = bell(dovecot.port, inside=wrong)
+    user, phone = device(proxy, dovecot)
+    mail_flows(proxy.session(user))
+    assert len(errors(proxy)) == 2, errors(proxy)
+    assert "seal.key" in errors(proxy)[0]
+    enter(proxy, mend)
+    proxy.wait_log(r" info push logins are kept from now on", RETRY_S)
+    proxy.session(user).logout()
+    proxy.wait_log(r" watching user=%s$" % user)
+    rings(dovecot, apple, user, phone)
+    start = len(proxy.log())
+    kept(proxy, phone)
+    enter(proxy, "chmod 0644 $state/seal.key")  # it is read only once
+    proxy.session(user).logout()
+    assert errors(proxy, start) == []
+
+
+def test_key_is_mended(bell, dovecot, apple):
+    """Those who were watched with it are watched with it, when it is back."""
+    bell.allow(r" error push watch\.key_file")
+    proxy = bell(dovecot.port)
+    user, phone = device(proxy, dovecot)
+    proxy.process.stop()
+    key = proxy.state / "seal.key"
+    key.chmod(0o644)
+    start = len(proxy.log())
+    proxy.start()
+    proxy.wait_log(r"not watched user=%s: there is no key" % user, start=start)
+    key.chmod(0o600)
+    proxy.wait_log(r" watching user=%s$" % user, RETRY_S, start=start)
+    rings(dovecot, apple, user, phone)
+
+
 # The disk is read-only
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

@@ -15,6 +15,7 @@ from dovecot import Dovecot
 from imapbell import ROOT, Imapbell
 
 UNPACKED = ROOT / ".cache/servers"
+SHOWN = 20000  # octets of a log at its end
 
 
 def pytest_addoption(parser):
@@ -38,7 +39,8 @@ def pytest_runtest_makereport(item, call):
         for make in (args.get("bell"), args.get("module_bell")):
             for bell in make.bells if make is not None else ():
                 if bell.process is not None:
-                    report.sections.append(("imapbell", bell.log()))
+                    report.sections.append(
+                        ("imapbell", bell.log()[-SHOWN:]))
 
 
 @pytest.fixture(scope="session")
@@ -167,3 +169,16 @@ def module_bell(folder, tls, module_apple):
     make = Bells(folder, tls, module_apple)
     yield make
     make.stop()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What test_conformance covered."""
+    same = [value for report in terminalreporter.getreports("passed")
+            for name, value in report.user_properties if name == "dialogue"]
+    if same:
+        dialogues, servers, chunkings = map(set, zip(*same))
+        terminalreporter.write_line(
+            "conformance: %d dialogues, %d servers, %d chunkings (%s): "
+            "%d transcripts equal" % (
+                len(dialogues), len(servers), len(chunkings),
+                ", ".join(sorted(chunkings)), len(same)))

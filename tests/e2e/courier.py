@@ -5,6 +5,7 @@ packages.sh); it runs in mount namespaces in which /etc/courier and
 /run/courier are its own.
 """
 import os
+import pwd
 import shutil
 import subprocess
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from process import Process, free_port, wait_until
 
-USERS = 200
+USERS = 2000
 CAPABILITY = ("IMAP4rev1 UIDPLUS CHILDREN NAMESPACE THREAD=ORDEREDSUBJECT "
               "THREAD=REFERENCES SORT QUOTA IDLE AUTH=PLAIN")
 AUTHDAEMONRC = """\
@@ -76,23 +77,26 @@ class Courier:
     def _make_users(self):
         password = subprocess.check_output(
             ["openssl", "passwd", "-1", "pass"], text=True).strip()
+        nobody = pwd.getpwnam("nobody")
         rows = []
         for n in range(1, USERS + 1):
             home = self.folder / "home" / ("user%d" % n)
-            for part in ("", "Maildir", "Maildir/cur", "Maildir/new",
-                         "Maildir/tmp"):
-                (home / part).mkdir()
-                shutil.chown(home / part, "nobody", "nogroup")
-            uid, gid = home.stat().st_uid, home.stat().st_gid
             rows.append("user%d\thome=%s|uid=%d|gid=%d|mail=%s/Maildir|"
-                        "systempw=%s|imappw=%s\n" % (n, home, uid, gid, home,
-                                                     password, password))
+                        "systempw=%s|imappw=%s\n"
+                        % (n, home, nobody.pw_uid, nobody.pw_gid, home,
+                           password, password))
         (self.folder / "etc/userdb").write_text("".join(rows))
         (self.folder / "etc/userdb").chmod(0o600)
 
     def user(self):
         """A user whom nobody else has."""
-        return next(self.users)
+        user = next(self.users)
+        for part in ("", "Maildir", "Maildir/cur", "Maildir/new",
+                     "Maildir/tmp"):
+            folder = self.folder / "home" / user / part
+            folder.mkdir()
+            shutil.chown(folder, "nobody", "nogroup")
+        return user
 
     def deliver(self, user, data):
         """Drops the message into the Maildir as a delivery agent does."""

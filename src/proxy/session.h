@@ -83,8 +83,8 @@ struct session {
 	unsigned bad_commands;
 	unsigned login_failures;
 	unsigned login_attempts;
-	struct login *login; /* SESSION_LOGIN and SESSION_REFUSED */
-	struct sasl *sasl;   /* what of AUTHENTICATE came before that */
+	struct login *login;   /* SESSION_LOGIN and SESSION_REFUSED */
+	struct sasl *sasl;     /* what of AUTHENTICATE came before that */
 	struct str client_id;  /* what its ID said, but for x-*; owned */
 	unsigned proxies_left; /* how many more may follow, see imap/id */
 

@@ -23,7 +23,7 @@ list() {
 		echo python3-pytest python3-pytest-timeout \
 			python3-pytest-xdist sqlite3 util-linux cyrus-common \
 			cyrus-admin sasl2-bin courier-base courier-authlib \
-			courier-authlib-userdb gamin ;;
+			courier-authlib-userdb gamin isync mutt curl ;;
 	*)
 		echo "$0: no such purpose: $1" >&2
 		return 64 ;;

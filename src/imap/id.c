@@ -73,6 +73,14 @@ static int keep_pair(struct parse *p, bool is_nil)
 	return rc == ERR_PARSE ? ERR_OK : rc; /* not quotable: left out */
 }
 
+/* next takes a token behind any number of spaces, as servers do. */
+static int next(struct parse *p, struct imap_token *token_r)
+{
+	while (str_byte(&p->in, ' '))
+		;
+	return imap_token_next(&p->in, token_r);
+}
+
 /* take_string reads |token|; an atom passes for a string, as with servers. */
 static int take_string(struct parse *p, const struct imap_token *token,
                        struct buf *out)
@@ -89,7 +97,7 @@ static int take_pair(struct parse *p, struct imap_token token)
 	int rc = take_string(p, &token, &p->key);
 
 	if (rc == ERR_OK)
-		rc = imap_token_next(&p->in, &token);
+		rc = next(p, &token);
 	if (rc == ERR_OK)
 		rc = take_string(p, &token, &p->value);
 	if (rc == ERR_OK && ++p->pairs > IMAP_ID_PAIRS_MAX)
@@ -105,7 +113,7 @@ static int take_pair(struct parse *p, struct imap_token token)
 static int take_list(struct parse *p)
 {
 	struct imap_token token;
-	int rc = imap_token_next(&p->in, &token);
+	int rc = next(p, &token);
 
 	if (rc != ERR_OK)
 		return rc;
@@ -114,7 +122,7 @@ static int take_list(struct parse *p)
 	if (token.type != IMAP_TOKEN_OPEN)
 		return ERR_PARSE;
 	for (;;) {
-		rc = imap_token_next(&p->in, &token);
+		rc = next(p, &token);
 		if (rc != ERR_OK || token.type == IMAP_TOKEN_CLOSE)
 			return rc;
 		rc = take_pair(p, token);
@@ -134,7 +142,7 @@ int imap_id_parse(struct str args, struct imap_id *id_r)
 	buf_init(&p.id.list, IMAP_ID_LIST_MAX);
 	rc = take_list(&p);
 	if (rc == ERR_OK)
-		rc = imap_token_next(&p.in, &end);
+		rc = next(&p, &end);
 	if (rc == ERR_OK && end.type != IMAP_TOKEN_END)
 		rc = ERR_PARSE;
 	if (rc == ERR_OK)

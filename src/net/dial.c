@@ -155,6 +155,9 @@ static void on_error(void *arg, int rc, const char *why)
 	struct dial *d = arg;
 
 	note_failure(d, rc, d->tls != NULL ? "tls with" : "connect to", why);
+	/* Of a peer that hangs up in the middle, too, if it was the last. */
+	if (d->tls != NULL && rc == ERR_CLOSED)
+		d->rc = ERR_TLS;
 	if (tls_conn_is_failure(rc)) {
 		/* Politely, so that our alert reaches the peer. */
 		stream_close(&d->stream);

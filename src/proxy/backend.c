@@ -121,12 +121,26 @@ static void keep(struct backend *b, struct str words, struct buf *out)
 	*out = list;
 }
 
+/* complain_of_id says, while it is so, that nobody is told whose logins these
+ * are. */
+static void complain_of_id(const struct backend *b)
+{
+	if (b->target.forward == DIAL_FORWARD_ID && b->state != BACKEND_UP &&
+	    !backend_has(b, STR("ID")))
+		log_error(
+			&b->log,
+			"backend %s has no ID: backend.forward = \"id\" tells "
+			"it no address",
+			b->name.text);
+}
+
 /* learn takes over what a probe found. */
 static void learn(struct backend *b, const struct imap_opening *o)
 {
 	keep(b, buf_str(&o->greeting_list), &b->greeting);
 	keep(b, buf_str(&o->list), &b->capability);
 	b->is_known = true;
+	complain_of_id(b);
 	set_up(b);
 }
 

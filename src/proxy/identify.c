@@ -141,11 +141,12 @@ static bool wants_id(const struct session *s)
 	       (!backend_is_known(b) || backend_has(b, STR("ID")));
 }
 
-static int add_number(struct buf *out, const char *key, uint64_t number)
+static int add_number(struct buf *out, const char *key, const char *prefix,
+                      uint64_t number)
 {
-	char text[24];
+	char text[40];
 
-	(void)snprintf(text, sizeof(text), "%" PRIu64, number);
+	(void)snprintf(text, sizeof(text), "%s%" PRIu64, prefix, number);
 	return imap_id_add(out, str_of(key), str_of(text));
 }
 
@@ -160,7 +161,7 @@ static int add_address(struct buf *out, const char *ip, const char *port,
 		return ERR_OK;
 	address_print_host(a, text, sizeof(text));
 	rc = imap_id_add(out, str_of(ip), str_of(text));
-	return rc == ERR_OK ? add_number(out, port, a->port) : rc;
+	return rc == ERR_OK ? add_number(out, port, "", a->port) : rc;
 }
 
 void identify_own(const struct session *s, struct buf *out)
@@ -179,9 +180,9 @@ void identify_own(const struct session *s, struct buf *out)
 		rc = add_address(out, "x-connected-ip", "x-connected-port",
 		                 &s->server_addr);
 	if (rc == ERR_OK)
-		rc = add_number(out, "x-session-id", s->log.id);
+		rc = add_number(out, "x-session-id", "imapbell-", s->log.id);
 	if (rc == ERR_OK)
-		rc = add_number(out, "x-proxy-ttl", s->proxies_left - 1);
+		rc = add_number(out, "x-proxy-ttl", "", s->proxies_left - 1);
 	if (rc == ERR_OK)
 		rc = imap_id_end(out);
 	assert(rc == ERR_OK); /* the caller's buffer has room */

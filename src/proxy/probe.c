@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* probe - see probe.h. What an answer means is opening's. */
+/* probe - see probe.h. What an answer means is opening's, and what it may mean
+ * that none comes is mismatch's. */
 #include "proxy/probe.h"
 
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 
 #include "base/mem.h"
 #include "imap/reader.h"
+#include "proxy/mismatch.h"
 
 #define PROBE_SEND_MAX ((size_t)8192)
 #define PROBE_RESPONSE_MAX ((size_t)64 * 1024)
@@ -18,6 +20,9 @@ struct probe {
 	struct loop_timer *timer;
 	struct imap_opening opening;
 	struct imap_reader reader;
+	bool greeted;
+	bool heard;     /* anything at all came */
+	bool heard_tls; /* and it was a TLS record */
 	probe_done_fn *done;
 	void *arg;
 };
@@ -48,6 +53,29 @@ static void succeed(struct probe *p)
 	probe_free(p);
 }
 
+/* puzzle fails with |why| and what that may mean. */
+static void puzzle(struct probe *p, enum mismatch_sign sign, const char *why)
+{
+	const char *hint = mismatch_hint(&p->target, sign);
+	struct err_detail text;
+
+	(void)err_set(&text, ERR_UNAVAILABLE, "%s%s%s", why,
+	              hint != NULL ? ": " : "", hint != NULL ? hint : "");
+	fail(p, text.text);
+}
+
+/* trouble is what went wrong on the connection. */
+static void trouble(struct probe *p, const char *why)
+{
+	enum mismatch_sign sign = MISMATCH_SILENCE;
+
+	if (p->heard_tls)
+		sign = MISMATCH_TLS;
+	else if (p->greeted)
+		sign = MISMATCH_TROUBLE;
+	puzzle(p, sign, why);
+}
+
 /* go_on sends what the opening said and looks at where it stands. Returns
  * whether the probe waits for more. */
 static bool go_on(struct probe *p, struct buf *send)
@@ -56,9 +84,9 @@ static bool go_on(struct probe *p, struct buf *send)
 
 	buf_reset(send);
 	if (rc != ERR_OK)
-		fail(p, "connection lost");
+		trouble(p, "connection lost");
 	else if (p->opening.state == IMAP_OPENING_FAILED)
-		fail(p, p->opening.why.text);
+		trouble(p, p->opening.why.text);
 	else if (p->opening.state == IMAP_OPENING_PROBED)
 		succeed(p);
 	else
@@ -73,6 +101,8 @@ static bool on_response(struct probe *p, struct str response)
 
 	buf_init(&send, PROBE_SEND_MAX);
 	(void)imap_opening_feed(&p->opening, response, &send, &for_client);
+	if (p->opening.state != IMAP_OPENING_FAILED)
+		p->greeted = true;
 	return go_on(p, &send);
 }
 
@@ -85,6 +115,15 @@ static void start_tls(struct probe *p, size_t left)
 		fail(p, p->opening.why.text);
 }
 
+/* note_first looks for an alert, or a handshake, of TLS 1.x. */
+static void note_first(struct probe *p, struct str bytes)
+{
+	if (!p->heard && !stream_is_tls(p->stream))
+		p->heard_tls = str_starts(bytes, STR("\x15\x03")) ||
+		               str_starts(bytes, STR("\x16\x03"));
+	p->heard = true;
+}
+
 static size_t on_data(void *arg, struct str bytes)
 {
 	struct probe *p = arg;
@@ -92,6 +131,7 @@ static size_t on_data(void *arg, struct str bytes)
 	struct str response;
 	int rc;
 
+	note_first(p, bytes);
 	while ((rc = imap_reader_next(&p->reader, &in, &response)) == ERR_OK) {
 		if (!on_response(p, response))
 			return bytes.len;
@@ -101,7 +141,7 @@ static size_t on_data(void *arg, struct str bytes)
 		}
 	}
 	if (rc != ERR_MORE)
-		fail(p, "it does not speak IMAP");
+		trouble(p, "it does not speak IMAP");
 	return bytes.len;
 }
 
@@ -120,13 +160,16 @@ static void on_open(void *arg)
 
 static void on_eof(void *arg)
 {
-	fail(arg, "it closed the connection");
+	struct probe *p = arg;
+
+	trouble(p, p->greeted ? "it closed the connection"
+	                      : "it closed the connection without a greeting");
 }
 
 static void on_error(void *arg, int rc, const char *why)
 {
 	(void)rc; /* said in |why| */
-	fail(arg, why);
+	trouble(arg, why);
 }
 
 static const struct stream_handler handler = {
@@ -142,6 +185,10 @@ static void on_dialled(void *arg, int rc, struct stream *stream,
 	struct probe *p = arg;
 
 	p->dial = NULL;
+	if (rc == ERR_TLS) {
+		puzzle(p, MISMATCH_NO_TLS, why);
+		return;
+	}
 	if (rc != ERR_OK) {
 		fail(p, why);
 		return;
@@ -152,7 +199,9 @@ static void on_dialled(void *arg, int rc, struct stream *stream,
 
 static void on_timer(void *arg)
 {
-	fail(arg, "no answer in time");
+	struct probe *p = arg;
+
+	trouble(p, p->greeted ? "no answer in time" : "no greeting in time");
 }
 
 struct probe *probe_start(struct loop *loop, struct resolver *resolver,

@@ -16,6 +16,7 @@
 struct look {
 	struct check *check;
 	const struct target *target;
+	const struct dial_target *dial;
 	const char *where; /* before sentences that leave open which; or "" */
 };
 
@@ -97,7 +98,8 @@ static void add_capabilities(const struct look *l, struct str list)
 	else if (disabled)
 		report_add(k->report, REPORT_FAIL, "capabilities",
 		           "%sLOGINDISABLED: no login without TLS, the server "
-		           "says: an imaps:// url in %s.url is wanted",
+		           "says: imaps:// or imap+starttls:// is wanted in "
+		           "%s.url",
 		           l->where, l->target->key.text);
 	else
 		report_add(k->report, REPORT_OK, "capabilities",
@@ -132,6 +134,45 @@ static void add_watching(const struct look *l, struct str list)
 		           l->where, k->conf->watch_poll_s);
 }
 
+/* add_forwarding: a header that was not taken has failed the probe already,
+ * and whether an ID is believed shows in the server's own log alone. */
+static void add_forwarding(const struct look *l, struct str list)
+{
+	static const char subject[] = "client address";
+	struct report *report = l->check->report;
+	const char *key = l->target->key.text;
+
+	switch (l->dial->forward) {
+	case DIAL_FORWARD_NONE:
+		report_add(report, REPORT_OK, subject,
+		           "%snot forwarded, the server sees imapbell's own "
+		           "(%s.forward)",
+		           l->where, key);
+		break;
+	case DIAL_FORWARD_PROXY_V1:
+	case DIAL_FORWARD_PROXY_V2:
+		report_add(report, REPORT_OK, subject,
+		           "%sforwarded by a PROXY header of version %d, which "
+		           "the server takes",
+		           l->where,
+		           l->dial->forward == DIAL_FORWARD_PROXY_V1 ? 1 : 2);
+		break;
+	case DIAL_FORWARD_ID:
+		if (imap_capability_has(list, STR("ID")))
+			report_add(report, REPORT_OK, subject,
+			           "%sforwarded by ID, which the server lists; "
+			           "whether it believes us shows in its own "
+			           "log",
+			           l->where);
+		else
+			report_add(report, REPORT_FAIL, subject,
+			           "%s%s.forward is \"id\", but the server "
+			           "has no ID",
+			           l->where, key);
+		break;
+	}
+}
+
 static void on_probed(void *arg, const struct imap_opening *opening,
                       const struct stream *stream, const char *why)
 {
@@ -144,6 +185,7 @@ static void on_probed(void *arg, const struct imap_opening *opening,
 		return;
 	}
 	add_connection(l, stream);
+	add_forwarding(l, buf_str(&opening->list));
 	add_capabilities(l, buf_str(&opening->list));
 	add_watching(l, buf_str(&opening->list));
 }
@@ -151,7 +193,10 @@ static void on_probed(void *arg, const struct imap_opening *opening,
 /* look_at does so with the backend |n| of |t|. */
 static void look_at(struct check *k, const struct targets *t, size_t n)
 {
-	struct look look = { .check = k, .target = &t->list[n], .where = "" };
+	struct look look = { .check = k,
+		             .target = &t->list[n],
+		             .dial = &t->dials[n],
+		             .where = "" };
 	struct err_detail where;
 
 	if (t->routes.target_count > 1) {

@@ -78,6 +78,15 @@ def dovecot_named(folder, tls):
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def dovecot_trusting(folder, tls):
+    """One that believes what proxies on this machine say in an ID."""
+    server = Dovecot(folder / "dovecot-trusting", tls,
+                     "login_trusted_networks = 127.0.0.0/8\n")
+    yield server
+    server.stop()
+
+
 def _needs_root():
     if os.getuid() != 0:
         pytest.skip("needs root for users of its own")
@@ -139,11 +148,12 @@ class Bells:
         self.allowed = None
 
     def __call__(self, port, *options, inside=None):
-        """One in front of the server on |port|, started."""
+        """One in front of the server on |port| or, as that may be a URL, at
+        |port|, started."""
+        url = port if isinstance(port, str) else "imap://127.0.0.1:%d" % port
         bell = Imapbell(
-            tempfile.mkdtemp(prefix="bell-", dir=self.folder),
-            "imap://127.0.0.1:%d" % port, self.tls, self.apple.certs,
-            self.apple.url, options, inside)
+            tempfile.mkdtemp(prefix="bell-", dir=self.folder), url, self.tls,
+            self.apple.certs, self.apple.url, options, inside)
         self.bells.append(bell)
         return bell.start()
 

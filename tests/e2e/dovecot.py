@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""A throw-away Dovecot 2.3: IMAP, IMAPS and LMTP on loopback, any user."""
+"""
+A throw-away Dovecot 2.3: IMAP, IMAPS, both for the PROXY protocol, and LMTP on
+loopback, any user.
+"""
 import grp
 import itertools
 import os
@@ -46,7 +49,18 @@ service imap-login {{
     port = {tls_port}
     ssl = yes
   }}
+  # Where each connection begins with a PROXY header.
+  inet_listener imap_proxied {{
+    port = {proxied_port}
+    haproxy = yes
+  }}
+  inet_listener imaps_proxied {{
+    port = {proxied_tls_port}
+    ssl = yes
+    haproxy = yes
+  }}
 }}
+haproxy_trusted_networks = 127.0.0.0/8
 service lmtp {{
   inet_listener lmtp {{
     address = 127.0.0.1
@@ -123,6 +137,8 @@ class Dovecot:
         (self.folder / "home").chmod(0o777)
         self.port = free_port()
         self.tls_port = free_port()
+        self.proxied_port = free_port()
+        self.proxied_tls_port = free_port()
         self.lmtp_port = free_port()
         user, group = "nobody", "nogroup"
         if os.getuid() != 0:
@@ -137,7 +153,9 @@ class Dovecot:
         self.conf.write_text(CONF.format(
             folder=self.folder, cert=certs.server_cert, key=certs.server_key,
             user=user, group=group, passdb=passdb, port=self.port,
-            tls_port=self.tls_port, lmtp_port=self.lmtp_port) + extra)
+            tls_port=self.tls_port, proxied_port=self.proxied_port,
+            proxied_tls_port=self.proxied_tls_port,
+            lmtp_port=self.lmtp_port) + extra)
         self.users = ("user%d" % n for n in itertools.count(1))
         self.process = Process(["/usr/sbin/dovecot", "-F", "-c", self.conf],
                                self.folder / "output")
@@ -162,6 +180,16 @@ class Dovecot:
         os.utime(draft, (self.changes, self.changes))
         draft.rename(self.folder / "passwords")
         next_second()
+
+    def log(self):
+        path = self.folder / "dovecot.log"
+        return path.read_text() if path.exists() else ""
+
+    def logins(self, user):
+        """The lines of |user|'s logins in its log, there as soon as they are
+        answered."""
+        return [line for line in self.log().splitlines()
+                if "Login: user=<%s>" % user in line]
 
     def deliver(self, user, data):
         return lmtp.deliver(self.lmtp_port, user, data)

@@ -21,13 +21,16 @@ class Closed(Exception):
 
 class Imap:
     """
-    One connection, TLS when |ca| is given. |received| holds all octets since
-    the start; each read has |seconds| to bring something.
+    One connection, TLS when |ca| is given, from the address |source|.
+    |received| holds all octets since the start; each read has |seconds| to
+    bring something.
     """
 
-    def __init__(self, port, ca=None, seconds=10.0, greeting=True):
+    def __init__(self, port, ca=None, seconds=10.0, greeting=True,
+                 source="127.0.0.1"):
         self.seconds = seconds * SLOW
-        self.sock = socket.create_connection(("127.0.0.1", port), self.seconds)
+        self.sock = socket.create_connection(("127.0.0.1", port), self.seconds,
+                                             source_address=(source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if ca is not None:
             self.sock = ssl.create_default_context(cafile=ca).wrap_socket(

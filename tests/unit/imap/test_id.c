@@ -20,6 +20,8 @@ static const struct row {
 	{ "nothing, in a list", "()\r\n", ERR_OK, "", false, false, 5 },
 	{ "strings", "(\"name\" \"x\" \"version\" \"2\")\r\n", ERR_OK,
 	  "(\"name\" \"x\" \"version\" \"2\")", false, false, 5 },
+	{ "more spaces", "  ( \"a\"  \"b\"  )  \r\n", ERR_OK, "(\"a\" \"b\")",
+	  false, false, 5 },
 	{ "a value that is not told", "(\"name\" NIL)\r\n", ERR_OK,
 	  "(\"name\" NIL)", false, false, 5 },
 	{ "escapes", "(\"na\\\"me\" \"x\\\\\")\r\n", ERR_OK,

@@ -535,6 +535,11 @@ void dialogue_want(struct dialogue *d, const struct store_mailbox *wanted,
 		heard(d, now_ms);
 }
 
+const struct sweep_mailbox *dialogue_suspect(const struct dialogue *d)
+{
+	return sweep_suspect(&d->sweep);
+}
+
 void dialogue_sweep_soon(struct dialogue *d, uint64_t now_ms)
 {
 	if (dialogue_sweeps(d)) {
@@ -554,6 +559,8 @@ bool dialogue_sweeps(const struct dialogue *d)
 void dialogue_begin(struct dialogue *d, struct str capabilities,
                     uint64_t now_ms)
 {
+	if (d->opts.inbox_first)
+		d->sweep_from_ms = now_ms + d->opts.poll_ms;
 	if (capabilities.len == 0) {
 		say(d, DIALOGUE_CAPABILITY, now_ms, "CAPABILITY");
 		return;

@@ -41,6 +41,7 @@ enum dialogue_state {
 struct dialogue_opts {
 	uint64_t renew_ms; /* of IDLE */
 	uint64_t poll_ms;  /* from sweep to sweep; of INBOX without IDLE */
+	bool inbox_first;  /* listen to it before the first sweep */
 };
 
 struct dialogue {
@@ -105,6 +106,10 @@ int dialogue_due(struct dialogue *d, uint64_t now_ms, struct err_detail *why)
 void dialogue_want(struct dialogue *d, const struct store_mailbox *wanted,
                    size_t count, uint64_t now_ms);
 bool dialogue_sweeps(const struct dialogue *d);
+
+/* dialogue_suspect is the other mailbox that the server is answering for now,
+ * as far as one can tell; NULL: for none. */
+const struct sweep_mailbox *dialogue_suspect(const struct dialogue *d);
 
 /* dialogue_sweep_soon: what was told of a mailbox is to be told once more, a
  * second later. */

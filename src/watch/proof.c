@@ -58,6 +58,7 @@ struct proof {
 	loop_fn *changed;
 	void *arg;
 	struct watcher *watcher; /* ASKED */
+	struct aside aside;      /* he wants no mailbox */
 	struct mark masters;     /* the INBOX of the master */
 	bool doubted;            /* one at a time */
 	bool waits;              /* the timer is set: none at all */
@@ -175,7 +176,7 @@ static const struct watcher_handler watcher_events = {
 static void proof_ask(struct proof *p)
 {
 	proof_set_state(p, PROOF_ASKED);
-	p->watcher = watcher_new(p->env, p->target, STR(""), &p->log,
+	p->watcher = watcher_new(p->env, p->target, STR(""), &p->aside, &p->log,
 	                         &watcher_events, p);
 }
 
@@ -280,6 +281,7 @@ struct proof *proof_new(const struct watcher_env *env,
 	p->target = target;
 	p->changed = changed;
 	p->arg = arg;
+	aside_init(&p->aside);
 	p->doubted = true;
 	p->timer = loop_timer_new(env->loop, on_waited, p);
 	backoff_init(&p->backoff, PROOF_BACKOFF_MIN_MS, PROOF_BACKOFF_MAX_MS);
@@ -297,6 +299,7 @@ void proof_free(struct proof **pp)
 		return;
 	loop_defer_cancel(p->env->loop, on_changed, p);
 	watcher_free(&p->watcher);
+	aside_done(&p->aside);
 	loop_timer_free(&p->timer);
 	free(p);
 	*pp = NULL;

@@ -134,6 +134,14 @@ bool sweep_is_open(const struct sweep *s, uint32_t tag)
 	       s->mailboxes[s->first + (tag - s->tag)].is_open;
 }
 
+const struct sweep_mailbox *sweep_suspect(const struct sweep *s)
+{
+	for (size_t i = s->first; i < s->end; i++)
+		if (s->mailboxes[i].is_open)
+			return &s->mailboxes[i];
+	return NULL;
+}
+
 /* find_name finds the mailbox |name| among the |count| from |m| on, or NULL. */
 static struct sweep_mailbox *find_name(struct sweep_mailbox *m, size_t count,
                                        struct str name)

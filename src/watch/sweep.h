@@ -62,6 +62,10 @@ size_t sweep_ask(struct sweep *s, uint32_t tag, struct buf *out);
 /* sweep_is_open: the question with that tag is not answered yet. */
 bool sweep_is_open(const struct sweep *s, uint32_t tag);
 
+/* sweep_suspect is the mailbox that the server is answering for now, if it
+ * answers in order; NULL: none is asked for. */
+const struct sweep_mailbox *sweep_suspect(const struct sweep *s);
+
 /* sweep_status takes a STATUS response; of a mailbox that is not asked for it
  * is nothing, and so is one that makes no sense. */
 void sweep_status(struct sweep *s, const struct imap_response *r);

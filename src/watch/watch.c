@@ -66,7 +66,8 @@ struct account {
 	struct watch *watch;
 	struct crowd *crowd; /* of its backend */
 	struct str user;
-	struct watcher *watcher;  /* CONNECTS, WATCHED */
+	struct watcher *watcher; /* CONNECTS, WATCHED */
+	struct aside aside;
 	struct loop_timer *timer; /* of WAITS */
 	struct backoff backoff;
 	struct wake wake;
@@ -219,6 +220,7 @@ static struct account *account_new(struct watch *w, struct str user)
 	a->user = str_dup(user);
 	a->timer = loop_timer_new(w->env.loop, on_backoff_over, a);
 	backoff_init(&a->backoff, WATCH_BACKOFF_MIN_MS, WATCH_BACKOFF_MAX_MS);
+	aside_init(&a->aside);
 	wake_init(&a->wake, w->env.loop, on_wake, a);
 	HASH_ADD_KEYPTR(hh, w->accounts, a->user.data, a->user.len, a);
 	account_enter(a, ACCOUNT_NEW);
@@ -234,6 +236,7 @@ static void account_free(struct account **ap)
 	HASH_DEL(w->accounts, a);
 	watch_count(w);
 	watcher_free(&a->watcher);
+	aside_done(&a->aside);
 	wake_done(&a->wake);
 	loop_timer_free(&a->timer);
 	str_free(&a->user);
@@ -471,7 +474,7 @@ static void account_connect(struct account *a)
 	server_passes(server);
 	account_set_state(a, ACCOUNT_CONNECTS);
 	a->watcher = watcher_new(&a->watch->env, server_target(server), a->user,
-	                         &a->log, &watcher_events, a);
+	                         &a->aside, &a->log, &watcher_events, a);
 }
 
 /* crowd_pump lets those connect who may now, in order of coming. */

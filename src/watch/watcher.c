@@ -79,6 +79,8 @@ struct watcher {
 	struct loop_timer *timer;
 	struct imap_reader reader;
 	struct dialogue dialogue;
+	struct aside *aside;
+	uint64_t aside_until_ms; /* then |aside| is to be looked at again */
 	bool stale; /* the dialogue does not know what is wanted now */
 	bool told;  /* on_watching was called */
 	enum watcher_end end;
@@ -112,11 +114,31 @@ static void on_ended(void *arg)
 	w->handler->on_end(w->arg, w->end, w->why); /* frees |w| */
 }
 
+/* watcher_set_aside: the connection ended, perhaps for what was asked: as often
+ * as that is, the others and INBOX are watched. */
+static void watcher_set_aside(struct watcher *w)
+{
+	const struct sweep_mailbox *suspect = dialogue_suspect(&w->dialogue);
+	struct log_text mailbox;
+	uint32_t delay_ms;
+
+	if (suspect == NULL)
+		return;
+	delay_ms =
+		aside_put(w->aside, suspect->name, loop_now_ms(w->env->loop));
+	log_warn(&w->log,
+	         "mailbox set aside mailbox=\"%s\": the connection ended when "
+	         "it was asked for, again in %u s",
+	         log_safe(suspect->name, &mailbox), delay_ms / 1000);
+}
+
 static void watcher_end(struct watcher *w, enum watcher_end end,
                         const char *why)
 {
 	if (w->state == WATCHER_ENDED)
 		return;
+	if (w->state == WATCHER_TALK && end == WATCHER_LOST)
+		watcher_set_aside(w);
 	watcher_set_state(w, WATCHER_ENDED);
 	w->end = end;
 	w->why = xstrdup(why);
@@ -252,6 +274,7 @@ static void watcher_refused_mailbox(struct watcher *w, struct str name)
 
 static void watcher_swept(struct watcher *w, const struct sweep_answer *answer)
 {
+	aside_take(w->aside, answer->mailbox->name);
 	switch (answer->verdict) {
 	case SWEEP_SEEN:
 		watcher_seen(w, answer);
@@ -264,7 +287,10 @@ static void watcher_swept(struct watcher *w, const struct sweep_answer *answer)
 	}
 }
 
+/* What is wanted and not set aside. */
 struct wishes {
+	const struct aside *aside;
+	uint64_t now_ms;
 	struct store_mailbox *items;
 	size_t count;
 	size_t room;
@@ -274,6 +300,8 @@ static void add_wish(void *arg, struct str mailbox, bool proved)
 {
 	struct wishes *wishes = arg;
 
+	if (aside_has(wishes->aside, mailbox, wishes->now_ms))
+		return;
 	if (wishes->count == wishes->room) {
 		wishes->room = wishes->room * 2 + 8;
 		wishes->items = xrealloc(wishes->items, wishes->room,
@@ -287,14 +315,20 @@ static void add_wish(void *arg, struct str mailbox, bool proved)
  * that. */
 static void watcher_update(struct watcher *w)
 {
-	struct wishes wishes = { .count = 0 };
+	struct wishes wishes = {
+		.aside = w->aside,
+		.now_ms = loop_now_ms(w->env->loop),
+	};
 
+	if (wishes.now_ms >= w->aside_until_ms) {
+		w->aside_until_ms = aside_until(w->aside, wishes.now_ms);
+		w->stale = true;
+	}
 	if (!w->stale || dialogue_sweeps(&w->dialogue))
 		return;
 	w->stale = false;
 	(void)registry_wanted(w->env->registry, w->user, add_wish, &wishes);
-	dialogue_want(&w->dialogue, wishes.items, wishes.count,
-	              loop_now_ms(w->env->loop));
+	dialogue_want(&w->dialogue, wishes.items, wishes.count, wishes.now_ms);
 	free(wishes.items);
 }
 
@@ -303,9 +337,11 @@ static void watcher_step(struct watcher *w)
 {
 	struct dialogue *d = &w->dialogue;
 	uint64_t now_ms = loop_now_ms(w->env->loop);
+	uint64_t due_ms;
 
 	watcher_update(w);
-	loop_timer_set(w->timer, d->due_ms > now_ms ? d->due_ms - now_ms : 0);
+	due_ms = d->due_ms < w->aside_until_ms ? d->due_ms : w->aside_until_ms;
+	loop_timer_set(w->timer, due_ms > now_ms ? due_ms - now_ms : 0);
 	watcher_write(w, &d->out);
 	if (w->state == WATCHER_TALK && !w->told && dialogue_listens(d)) {
 		w->told = true;
@@ -602,8 +638,9 @@ static void on_due(void *arg)
 		                        : "no greeting in time");
 		return;
 	}
-	if (dialogue_due(&w->dialogue, loop_now_ms(w->env->loop), &why) !=
-	    ERR_OK)
+	if (loop_now_ms(w->env->loop) >= w->dialogue.due_ms &&
+	    dialogue_due(&w->dialogue, loop_now_ms(w->env->loop), &why) !=
+	            ERR_OK)
 		watcher_end(w, WATCHER_LOST, why.text);
 	else
 		watcher_step(w);
@@ -618,12 +655,13 @@ static uint64_t spread_ms(uint32_t s)
 
 struct watcher *watcher_new(const struct watcher_env *env,
                             const struct dial_target *target, struct str user,
-                            const struct log_ctx *log,
+                            struct aside *aside, const struct log_ctx *log,
                             const struct watcher_handler *handler, void *arg)
 {
 	struct dialogue_opts opts = {
 		.renew_ms = spread_ms(env->opts.renew_s),
 		.poll_ms = spread_ms(env->opts.poll_s),
+		.inbox_first = !aside_is_empty(aside),
 	};
 	struct watcher *w = xcalloc(1, sizeof(*w));
 
@@ -634,6 +672,7 @@ struct watcher *watcher_new(const struct watcher_env *env,
 	w->handler = handler;
 	w->arg = arg;
 	w->user = str_dup(user);
+	w->aside = aside;
 	w->stale = true;
 	w->trace = watch_trace_new(env->opts.trace_user, user, log);
 	w->timer = loop_timer_new(env->loop, on_due, w);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "watch/aside.h"
 #include "watch/watch.h"
 
 struct watcher;
@@ -46,11 +47,15 @@ struct watcher_handler {
 	void (*on_end)(void *arg, enum watcher_end end, const char *why);
 };
 
-/* watcher_new starts to dial |target|. |user| is copied, empty: the master as
- * nobody but himself; |env|, |target| and |handler| are borrowed. */
+/*
+ * watcher_new starts to dial |target|. |user| is copied, empty: the master as
+ * nobody but himself; |env|, |target|, |aside| and |handler| are borrowed. The
+ * mailboxes of |aside| are not asked for, and one at which the connection ends
+ * is put there.
+ */
 struct watcher *watcher_new(const struct watcher_env *env,
                             const struct dial_target *target, struct str user,
-                            const struct log_ctx *log,
+                            struct aside *aside, const struct log_ctx *log,
                             const struct watcher_handler *handler, void *arg);
 
 /* watcher_refresh: what the user's devices want may have changed. */

@@ -36,7 +36,7 @@ static void want(struct talk *t, const char *list)
 static void begin_wanting(struct talk *t, const char *capabilities,
                           const char *list)
 {
-	const struct dialogue_opts opts = { RENEW_MS, POLL_MS };
+	const struct dialogue_opts opts = { RENEW_MS, POLL_MS, false };
 
 	*t = (struct talk){ .now_ms = START_MS };
 	dialogue_init(&t->d, &opts, STR("anna"), STR("INBOX"));

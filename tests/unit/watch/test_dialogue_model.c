@@ -379,7 +379,7 @@ static void tell_wishes(struct world *w)
 
 static void connect_to(struct world *w)
 {
-	const struct dialogue_opts opts = { RENEW_MS, POLL_MS };
+	const struct dialogue_opts opts = { RENEW_MS, POLL_MS, false };
 
 	w->server.selected = false;
 	w->server.idle = false;

@@ -13,6 +13,7 @@ struct fixture {
 	struct watcher_env env;
 	const char *user;
 	struct watcher *watcher;
+	struct aside aside;
 	struct fake_peer *peer;
 	int inboxes; /* calls of on_inbox */
 	struct store_state inbox;
@@ -42,6 +43,7 @@ static int tear_down(void **state)
 	watcher_free(&f->watcher);
 	fake_run(f->t.p.loop);
 	fake_peer_free(&f->peer);
+	aside_done(&f->aside);
 	testwatch_done(&f->t);
 	free(f);
 	return 0;
@@ -88,8 +90,8 @@ static void start(struct fixture *f)
 		.notifier = f->t.p.notifier,
 		.opts = f->t.opts,
 	};
-	f->watcher = watcher_new(&f->env, f->t.targets, str_of(f->user), &log,
-	                         &handler, f);
+	f->watcher = watcher_new(&f->env, f->t.targets, str_of(f->user),
+	                         &f->aside, &log, &handler, f);
 	fake_run(f->t.p.loop);
 }
 
@@ -665,6 +667,59 @@ static void inbox_that_was_opened_is_known_by_its_uidvalidity(void **state)
 	assert_int_equal(state_of(f, "INBOX")->uidvalidity, 8);
 }
 
+/* One that crashes at a folder, or hangs, or says nonsense: INBOX is watched,
+ * and the other folders are. */
+static void folder_that_ends_the_connection_is_set_aside(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* A* B* C*");
+	open_inbox(f);
+	heard(f, ASK("W3", "A") ASK("W4", "B") ASK("W5", "C"));
+	says(f, "* STATUS A (UIDVALIDITY 7 UIDNEXT 5 MESSAGES 4)\r\n"
+	        "W3 OK\r\n");
+	fake_push_eof(f->peer);
+	has_ended(f, WATCHER_LOST, "closed");
+	assert_true(aside_has(&f->aside, STR("B"), 0));
+	assert_false(aside_has(&f->aside, STR("A"), 0));
+	assert_false(aside_has(&f->aside, STR("C"), 0));
+}
+
+static void inbox_goes_first_while_a_folder_is_set_aside(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* A* B*");
+	(void)aside_put(&f->aside, STR("B"), loop_now_ms(f->t.p.loop));
+	open_inbox(f);
+	idles(f, 3);
+	assert_int_equal(f->watching, 1);
+	fake_clock_advance(f->t.p.loop, 52000);
+	heard(f, "");
+	fake_clock_advance(f->t.p.loop, 8000);
+	heard(f, "DONE\r\n");
+	says(f, "W3 OK\r\n");
+	heard(f, ASK("W4", "A"));
+}
+
+static void folder_set_aside_is_asked_for_again(void **state)
+{
+	struct fixture *f = *state;
+
+	wants(f, "INBOX* B*");
+	(void)aside_put(&f->aside, STR("B"), loop_now_ms(f->t.p.loop));
+	open_inbox(f);
+	idles(f, 3);
+	fake_clock_advance(f->t.p.loop, 59999);
+	heard(f, "");
+	fake_clock_advance(f->t.p.loop, 61001);
+	heard(f, "DONE\r\n");
+	says(f, "W3 OK\r\n");
+	heard(f, ASK("W4", "B"));
+	says(f, "W4 NO not today\r\n");
+	assert_true(aside_is_empty(&f->aside));
+}
+
 static void mail_into_sent_and_the_like_is_a_change(void **state)
 {
 	struct fixture *f = *state;
@@ -960,6 +1015,9 @@ int main(void)
 		TEST(octets_may_come_one_by_one),
 		TEST(folders_are_compared_before_idle),
 		TEST(folder_that_is_another_one_rings),
+		TEST(folder_that_ends_the_connection_is_set_aside),
+		TEST(inbox_goes_first_while_a_folder_is_set_aside),
+		TEST(folder_set_aside_is_asked_for_again),
 		TEST(folder_that_was_never_opened_rings_for_mail_only),
 		TEST(inbox_that_was_never_opened_rings_for_mail_only),
 		TEST(inbox_that_was_opened_is_known_by_its_uidvalidity),

@@ -19,6 +19,7 @@ static const char *const names[] = {
 	[METRIC_LOGINS_UNAVAILABLE] =
 		"imapbell_logins_total{result=\"unavailable\"}",
 	[METRIC_BACKEND_UP] = "imapbell_backend_up",
+	[METRIC_EDITS_SKIPPED] = "imapbell_edits_skipped_total",
 	[METRIC_REGISTRATIONS] = "imapbell_registrations",
 	[METRIC_REGISTRATION_COMMANDS_OK] =
 		"imapbell_registration_commands_total{result=\"ok\"}",

@@ -6,6 +6,7 @@
  */
 #include "proxy/relay.h"
 
+#include "base/metric.h"
 #include "imap/capability.h"
 #include "imap/response.h"
 #include "proxy/backend.h"
@@ -141,23 +142,27 @@ bool relay_edit(struct session *s, struct str line, struct buf *out)
 	return true;
 }
 
-/* may_be_edited: a whole line that can carry capability text. */
-static bool may_be_edited(const struct imap_frame *f)
+/* is_candidate: the front of a line that can carry capability text. */
+static bool is_candidate(const struct imap_frame *f)
 {
-	if (f->kind != IMAP_FRAME_LINE || !f->first ||
-	    f->literal.form != IMAP_LITERAL_NONE)
-		return false;
-	return f->cls == IMAP_CLASS_STATUS || f->cls == IMAP_CLASS_TAGGED ||
-	       (f->cls == IMAP_CLASS_DATA &&
-	        str_istarts(f->text, STR("* CAPABILITY")));
+	return f->first &&
+	       (f->cls == IMAP_CLASS_STATUS || f->cls == IMAP_CLASS_TAGGED ||
+	        (f->cls == IMAP_CLASS_DATA &&
+	         str_istarts(f->text, STR("* CAPABILITY"))));
 }
 
+/* pass edits a candidate if it is whole: one that is too long to be held, or
+ * goes on behind a literal, passes as it is. */
 static void pass(struct session *s, const struct imap_frame *f)
 {
 	struct buf line;
 
+	if (is_candidate(f) && f->kind == IMAP_FRAME_PART)
+		metric_add(METRIC_EDITS_SKIPPED, 1);
 	buf_init(&line, RELAY_EDIT_MAX);
-	if (may_be_edited(f) && relay_edit(s, f->text, &line))
+	if (is_candidate(f) && f->kind == IMAP_FRAME_LINE &&
+	    f->literal.form == IMAP_LITERAL_NONE &&
+	    relay_edit(s, f->text, &line))
 		session_to_client(s, buf_str(&line));
 	else
 		session_to_client(s, f->text);

@@ -5,6 +5,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/metric.h"
+#include "imap/framer.h"
 #include "stage/stage.h"
 #include "unit/unit.h"
 
@@ -70,6 +72,56 @@ static void lists_are_edited_wherever_they_stand(void **arg)
 	stage_b(&st, "BILITY IMAP4rev1 ID\r\n");
 	stage_sees_c(&st, "* CAPABILITY IMAP4rev1 ID XAPPLEPUSHSERVICE\r\n");
 	stage_done(&st);
+}
+
+/* list_of_length is `* CAPABILITY` with one long word, |len| octets in all. */
+static struct buf list_of_length(size_t len)
+{
+	static const char end[] = " COMPRESS=DEFLATE\r\n";
+	struct buf line;
+
+	buf_init(&line, len);
+	assert_int_equal(buf_adds(&line, "* CAPABILITY IMAP4rev1 ID X"), 0);
+	while (line.len < len - (sizeof(end) - 1))
+		assert_int_equal(buf_adds(&line, "x"), 0);
+	assert_int_equal(buf_adds(&line, end), 0);
+	return line;
+}
+
+/* One that is longer than what is held passes as it is, and is counted. */
+static void long_lists_pass_and_are_counted(void **arg)
+{
+	static const struct {
+		size_t len;
+		bool edited;
+	} rows[] = {
+		{ 9000, true },
+		{ IMAP_EDIT_HELD, true },
+		{ IMAP_EDIT_HELD + 1, false },
+		{ 3 * IMAP_EDIT_HELD, false },
+	};
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf line = list_of_length(rows[i].len);
+		int64_t skipped = metric_get(METRIC_EDITS_SKIPPED);
+		struct str got;
+		struct stage st;
+
+		begin(&st);
+		fake_push(st.backend, buf_str(&line));
+		fake_run(st.loop);
+		got = fake_written(st.client);
+		if (rows[i].edited)
+			assert_true(str_ends(got, STR("x XAPPLEPUSHSERVICE"
+			                              "\r\n")));
+		else
+			assert_true(str_eq(got, buf_str(&line)));
+		assert_int_equal(metric_get(METRIC_EDITS_SKIPPED) - skipped,
+		                 rows[i].edited ? 0 : 1);
+		buf_reset(&line);
+		stage_done(&st);
+	}
 }
 
 static void answers_come_in_order(void **arg)
@@ -460,6 +512,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_edited_passes),
 		cmocka_unit_test(lists_are_edited_wherever_they_stand),
+		cmocka_unit_test(long_lists_pass_and_are_counted),
 		cmocka_unit_test(answers_come_in_order),
 		cmocka_unit_test(never_inside_a_response),
 		cmocka_unit_test(idle_is_waited_for),

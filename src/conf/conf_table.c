@@ -9,11 +9,13 @@
 
 #include "conf/conf.h"
 
-#define AT(field) offsetof(struct conf, field)
-#define ROW(path, type, field, ...)                \
-	{                                          \
-		path, type, AT(field), __VA_ARGS__ \
+#define KEY(key, kind, owner, field, ...)                        \
+	{                                                        \
+		.path = (key), .offset = offsetof(owner, field), \
+		.type = (kind), __VA_ARGS__                      \
 	}
+#define ROW(key, kind, field, ...) \
+	KEY(key, kind, struct conf, field, __VA_ARGS__)
 #define STRING(path, field, default) \
 	ROW(path, CONF_STRING, field, .fallback = (default))
 #define URL(path, field, default, is_fit) \
@@ -30,10 +32,8 @@
 	ROW(path, CONF_GROUPS, field, .fallback = (default), .group = &(entry))
 
 /* A member of an entry is called as its field is. */
-#define MEMBER(owner, name, type, ...)                                 \
-	{                                                              \
-#		name, type, offsetof(struct owner, name), __VA_ARGS__ \
-	}
+#define MEMBER(owner, name, kind, ...) \
+	KEY(#name, kind, struct owner, name, __VA_ARGS__)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define DAY_S 86400u

@@ -22,10 +22,7 @@ struct conf_group;
 
 struct conf_key {
 	const char *path;
-	enum conf_type type;
 	size_t offset; /* in struct conf, or in the entry of a list */
-	unsigned min;
-	unsigned max;
 	/* The default as an operator would write it; NULL: not set. For
 	 * CONF_CHOICE |choices| are words with single spaces between. */
 	const char *fallback;
@@ -33,6 +30,9 @@ struct conf_key {
 	/* Judges a string, or each of CONF_STRINGS; NULL: any will do. */
 	conf_check_fn *check;
 	const struct conf_group *group;
+	enum conf_type type;
+	unsigned min;
+	unsigned max;
 	bool required; /* a string that each entry of a list must have */
 };
 

@@ -477,7 +477,7 @@ int conf_value_add(void *base, const struct conf_key *key, const char *text,
 	int rc;
 
 	items_put(base, key, items);
-	conf_place_text(&here, NULL, at, sizeof(at));
+	snprintf(at, sizeof(at), "%s%s", here.name, here.entry);
 	rc = set_string(entry, &key->group->members[0], text, at, detail);
 	return rc == ERR_OK ? check_members(entry, key->group, at, detail) : rc;
 }

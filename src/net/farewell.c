@@ -139,6 +139,11 @@ void farewell_start(struct farewells *all, struct wire *wire,
 
 void farewells_finish(struct farewells *all)
 {
-	while (!TAILQ_EMPTY(&all->list))
-		farewell_free(TAILQ_FIRST(&all->list), true);
+	struct farewell *f;
+	struct farewell *next;
+
+	for (f = TAILQ_FIRST(&all->list); f != NULL; f = next) {
+		next = TAILQ_NEXT(f, entry);
+		farewell_free(f, true);
+	}
 }

@@ -120,7 +120,8 @@ step 'build sanitized' build sanitized -Db_sanitize=address,undefined \
 step 'unit sanitized' unit sanitized
 # shellcheck disable=SC2086 # $long may be no word
 step 'end to end sanitized' e2e sanitized $long
-step 'end to end release' e2e release -m smoke
+# shellcheck disable=SC2086
+step 'end to end release' e2e release -m smoke $long
 CC=clang-14 step 'build clang' build clang -Dfuzz=true \
 	-Db_sanitize=address,undefined -Db_lundef=false
 step clang-tidy tidy

@@ -341,7 +341,7 @@ static int refuse(const struct conf *c, const char *key, const char *why,
 
 static int check_backend(const struct conf *c, struct err_detail *detail)
 {
-	if (c->backend_url != NULL)
+	if (c->backend_url != NULL || c->routes.count > 0)
 		return ERR_OK;
 	return err_set(detail, ERR_INVALID,
 	               "backend.url is missing: which IMAP server? "

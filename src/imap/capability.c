@@ -145,7 +145,8 @@ static bool is_usable(const struct edit *e, struct str word)
 
 	if (m == NULL || e->policy->before_tls)
 		return false;
-	if (m->hides_password && e->policy->needs_passwords)
+	if ((m->hides_password && e->policy->needs_passwords) ||
+	    (m->prompts[0] == NULL && e->policy->needs_names))
 		return false;
 	return !(e->binds && str_starts(str_of(m->name), STR("SCRAM-")));
 }
@@ -403,6 +404,27 @@ int imap_capability_prelogin(struct str backend,
 	int rc;
 
 	rc = edit_list(&e, has_words(backend) ? backend : str_of(default_list));
+	if (rc != ERR_OK)
+		buf_cut(out, start);
+	return rc;
+}
+
+int imap_capability_share(struct str list, struct str other, struct buf *out)
+{
+	size_t start = out->len;
+	int rc = ERR_OK;
+
+	while (rc == ERR_OK && has_words(list)) {
+		struct str gap;
+		struct str word = take_word(&list, &gap);
+
+		if (!imap_capability_has(other, word))
+			continue;
+		if (out->len > start)
+			rc = buf_adds(out, " ");
+		if (rc == ERR_OK)
+			rc = buf_add(out, word);
+	}
 	if (rc != ERR_OK)
 		buf_cut(out, start);
 	return rc;

@@ -26,6 +26,9 @@ struct imap_capability_policy {
 	bool before_tls;
 	/* Passwords are of use: no mechanism that hides them. */
 	bool needs_passwords;
+	/* The user must be known before there is a server to ask: no mechanism
+	 * in which the server speaks first. */
+	bool needs_names;
 	/* The backend has a mechanism with channel binding, in this list or
 	 * another: no SCRAM (see imap/sasl.h). */
 	bool binds;
@@ -77,6 +80,11 @@ int imap_capability_prelogin(struct str backend,
 
 /* imap_capability_has looks |word| up in a list of words, without case. */
 bool imap_capability_has(struct str list, struct str word);
+
+/* imap_capability_share appends those words of |list| that |other| has, too.
+ * Results: 0; ERR_LIMIT, |out| is unchanged. */
+int imap_capability_share(struct str list, struct str other, struct buf *out)
+	__attribute__((warn_unused_result));
 
 /*
  * imap_capability_refused tells whether the command |verb| belongs to a

@@ -13,10 +13,10 @@ struct str route_domain(struct str user)
 
 size_t routes_find(const struct routes *r, struct str user)
 {
-	struct str domain = str_find(user, '@') == SIZE_MAX
-	                            ? str_of(r->default_domain)
-	                            : route_domain(user);
+	struct str domain = route_domain(user);
 
+	if (user.len > 0 && str_find(user, '@') == SIZE_MAX)
+		domain = str_of(r->default_domain);
 	for (size_t i = 0; domain.len > 0 && i < r->count; i++)
 		if (str_ieq(str_of(r->list[i].domain), domain))
 			return r->list[i].target;

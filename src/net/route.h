@@ -31,7 +31,8 @@ struct routes {
 };
 
 /* routes_find tells which of |r|'s targets is |user|'s, the name being as it
- * was given at login or as the registry has it; ROUTES_NONE: none. */
+ * was given at login or as the registry has it, or empty where a login gives
+ * none; ROUTES_NONE: none. */
 size_t routes_find(const struct routes *r, struct str user);
 
 /* route_domain is what follows the last @ of |user|; empty if there is none. */

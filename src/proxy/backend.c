@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metric.h"
 #include "base/rand.h"
 #include "imap/capability.h"
 #include "proxy/probe.h"
@@ -26,8 +25,6 @@
 
 /* The connection of a probe, and as much again for the answers. */
 #define BACKEND_PROBE_MS ((uint64_t)10 * 1000)
-
-#define BACKEND_LIST_MAX ((size_t)8192)
 
 enum backend_state {
 	BACKEND_NEW, /* not heard of yet */
@@ -54,7 +51,9 @@ struct backend {
 	struct log_ctx log;
 	struct loop *loop;
 	struct resolver *resolver;
-	struct dial_target target;
+	const struct dial_target *target;
+	loop_fn *changed;
+	void *arg;
 	struct err_detail name;
 	struct loop_timer *timer; /* until the next probe */
 	struct backoff backoff;
@@ -72,7 +71,7 @@ static void backend_set_state(struct backend *b, enum backend_state to)
 	log_debug(&b->log, "backend %s: %s -> %s", b->name.text,
 	          states[b->state].name, states[to].name);
 	b->state = to;
-	metric_set(METRIC_BACKEND_UP, to == BACKEND_UP);
+	b->changed(b->arg);
 }
 
 /* set_down says |why| once. */
@@ -125,7 +124,7 @@ static void keep(struct backend *b, struct str words, struct buf *out)
  * are. */
 static void complain_of_id(const struct backend *b)
 {
-	if (b->target.forward == DIAL_FORWARD_ID && b->state != BACKEND_UP &&
+	if (b->target->forward == DIAL_FORWARD_ID && b->state != BACKEND_UP &&
 	    !backend_has(b, STR("ID")))
 		log_error(
 			&b->log,
@@ -142,6 +141,7 @@ static void learn(struct backend *b, const struct imap_opening *o)
 	b->is_known = true;
 	complain_of_id(b);
 	set_up(b);
+	b->changed(b->arg); /* the lists */
 }
 
 static void on_probed(void *arg, const struct imap_opening *opening,
@@ -165,7 +165,7 @@ static void start_probe(void *arg)
 	struct backend *b = arg;
 
 	b->answered = false;
-	b->probe = probe_start(b->loop, b->resolver, &b->target,
+	b->probe = probe_start(b->loop, b->resolver, b->target,
 	                       BACKEND_PROBE_MS, on_probed, b);
 }
 
@@ -179,14 +179,17 @@ static void probe_now(struct backend *b)
 }
 
 struct backend *backend_new(struct loop *loop, struct resolver *resolver,
-                            const struct dial_target *target)
+                            const struct dial_target *target, loop_fn *changed,
+                            void *arg)
 {
 	struct backend *b = xcalloc(1, sizeof(*b));
 
 	b->log = (struct log_ctx){ .area = LOG_PROXY };
 	b->loop = loop;
 	b->resolver = resolver;
-	b->target = *target;
+	b->target = target;
+	b->changed = changed;
+	b->arg = arg;
 	(void)err_set(&b->name, 0, "%s:%u", target->host,
 	              (unsigned)target->port);
 	backoff_init(&b->backoff, BACKEND_RETRY_MIN_MS, BACKEND_RETRY_MAX_MS);
@@ -213,7 +216,7 @@ void backend_free(struct backend **bp)
 
 const struct dial_target *backend_target(const struct backend *b)
 {
-	return &b->target;
+	return b->target;
 }
 
 const char *backend_name(const struct backend *b)
@@ -240,6 +243,11 @@ bool backend_is_known(const struct backend *b)
 bool backend_is_down(const struct backend *b)
 {
 	return b->state == BACKEND_DOWN;
+}
+
+bool backend_is_up(const struct backend *b)
+{
+	return b->state == BACKEND_UP;
 }
 
 void backend_unreached(struct backend *b, const char *why)

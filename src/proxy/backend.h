@@ -17,9 +17,14 @@
 
 struct backend;
 
-/* backend_new starts probing |target| at once; its strings are borrowed. */
+/* Octets of a list; a longer one is not taken. */
+#define BACKEND_LIST_MAX ((size_t)8192)
+
+/* backend_new starts probing |target|, which is borrowed, at once. |changed| is
+ * called whenever it comes up, goes down or was probed. */
 struct backend *backend_new(struct loop *loop, struct resolver *resolver,
-                            const struct dial_target *target);
+                            const struct dial_target *target, loop_fn *changed,
+                            void *arg);
 void backend_free(struct backend **b);
 
 /* backend_target is where to dial for a login. */
@@ -38,6 +43,9 @@ struct str backend_capability(const struct backend *b);
  * until a probe succeeds; each of the two changes has one log line.
  */
 bool backend_is_down(const struct backend *b);
+
+/* backend_is_up: it was reached, and is not down. */
+bool backend_is_up(const struct backend *b);
 
 /* backend_unreached: a dial for a login failed, |why| is the sentence. It is
  * down until a probe, which begins now, succeeds. */

@@ -127,15 +127,14 @@ bool identify_is_loop(const struct session *s)
 
 struct str identify_client(const struct session *s)
 {
-	return backend_has(s->env->backend, STR("ID")) ? s->client_id
-	                                               : STR_NULL;
+	return backend_has(s->server, STR("ID")) ? s->client_id : STR_NULL;
 }
 
 /* wants_id: our address is to be told. A backend that was not seen yet may
  * have ID; it costs nothing when it has not. */
 static bool wants_id(const struct session *s)
 {
-	const struct backend *b = s->env->backend;
+	const struct backend *b = s->server;
 
 	return backend_target(b)->forward == DIAL_FORWARD_ID &&
 	       (!backend_is_known(b) || backend_has(b, STR("ID")));

@@ -17,6 +17,7 @@
 #include "net/dial.h"
 #include "proxy/authenticate.h"
 #include "proxy/backend.h"
+#include "proxy/backends.h"
 #include "proxy/client.h"
 #include "proxy/identify.h"
 #include "proxy/prelogin.h"
@@ -38,6 +39,7 @@
 #define LOGIN_RESPONSE_MAX ((size_t)64 * 1024)
 #define LOGIN_REPLY_MAX ((size_t)256 * 1024)
 
+#define LOGIN_REFUSED "NO [AUTHENTICATIONFAILED] Authentication failed."
 #define LOGIN_UNAVAILABLE \
 	"NO [UNAVAILABLE] The mail server cannot be reached, try again later."
 
@@ -171,9 +173,8 @@ static void unavailable(struct session *s)
 
 void login_unavailable(struct session *s, const char *why)
 {
-	log_error(&s->log, "backend %s: %s", backend_name(s->env->backend),
-	          why);
-	backend_doubt(s->env->backend);
+	log_error(&s->log, "backend %s: %s", backend_name(s->server), why);
+	backend_doubt(s->server);
 	unavailable(s);
 }
 
@@ -195,8 +196,7 @@ static int refusal(const struct imap_response *r, struct buf *out)
 	int rc;
 
 	if (!is_passed(r))
-		return buf_adds(out, "NO [AUTHENTICATIONFAILED] "
-		                     "Authentication failed.");
+		return buf_adds(out, LOGIN_REFUSED);
 	rc = buf_adds(out, "NO [");
 	if (rc == 0)
 		rc = buf_add(out, r->code);
@@ -235,7 +235,7 @@ static void refused(struct session *s, struct str response)
 	struct buf text;
 	struct str rest;
 
-	backend_answered(s->env->backend);
+	backend_answered(s->server);
 	session_drop_backend(s);
 	if (imap_response_parse(response, &r) != 0)
 		r = (struct imap_response){ .cls = IMAP_CLASS_OTHER };
@@ -260,9 +260,9 @@ static void accepted(struct session *s)
 	struct log_text user;
 	bool is_other = imap_login_is_other(&l->who);
 
-	backend_answered(s->env->backend);
+	backend_answered(s->server);
 	log_info(&s->log, "login user=\"%s\" result=ok backend=%s push=%s",
-	         log_safe(s->user, &user), backend_name(s->env->backend),
+	         log_safe(s->user, &user), backend_name(s->server),
 	         s->is_offered ? "offered" : "no");
 	metric_add(METRIC_LOGINS_OK, 1);
 	sessions_logged_in(s->env->sessions, s);
@@ -340,7 +340,7 @@ static bool wants_tls(const struct session *s)
 static void start_tls(struct session *s, size_t left)
 {
 	if (imap_opening_left(&s->login->opening, left))
-		dial_start_tls(s->backend, backend_target(s->env->backend));
+		dial_start_tls(s->backend, backend_target(s->server));
 	else
 		login_unavailable(s, s->login->opening.why.text);
 }
@@ -398,7 +398,7 @@ static void on_dialled(void *arg, int rc, struct stream *stream,
 	} else if (rc == ERR_TIMEOUT) {
 		login_unavailable(s, why);
 	} else {
-		backend_unreached(s->env->backend, why);
+		backend_unreached(s->server, why);
 		unavailable(s);
 	}
 	session_update(s);
@@ -415,27 +415,53 @@ void login_on_timer(struct session *s)
 }
 
 /* login_new makes an attempt of |who|, whose parts become its own. */
-static struct login *login_new(const struct session *s, struct str tag,
-                               const struct imap_login *who)
+static struct login *login_new(struct str tag, struct imap_login *who)
 {
 	struct login *l = xcalloc(1, sizeof(*l));
-	struct imap_opening_opts opts = {
-		.login = &l->who,
-		.tag = tag,
-		.sasl_ir = backend_has(s->env->backend, STR("SASL-IR")),
-		.starttls = backend_target(s->env->backend)->starttls,
-	};
 
 	l->who = *who;
+	*who = (struct imap_login){ 0 };
 	l->tag = str_dup(tag);
 	buf_init(&l->id, IMAP_ID_LIST_MAX);
+	imap_reader_init(&l->reader, LOGIN_RESPONSE_MAX);
+	buf_init(&l->reply, LOGIN_REPLY_MAX);
+	return l;
+}
+
+/* dial goes to the user's backend. */
+static void dial(struct session *s)
+{
+	const struct dial_target *target = backend_target(s->server);
+	const struct dial_from from = { .client = &s->client_addr,
+		                        .listener = &s->server_addr };
+	struct login *l = s->login;
+	struct imap_opening_opts opts = {
+		.login = &l->who,
+		.tag = l->tag,
+		.sasl_ir = backend_has(s->server, STR("SASL-IR")),
+		.starttls = target->starttls,
+	};
+
 	identify_own(s, &l->id);
 	opts.id[0] = buf_str(&l->id);
 	opts.id[1] = identify_client(s);
 	imap_opening_init(&l->opening, &opts);
-	imap_reader_init(&l->reader, LOGIN_RESPONSE_MAX);
-	buf_init(&l->reply, LOGIN_REPLY_MAX);
-	return l;
+	l->dial = dial_start(s->env->loop, s->env->resolver, target, &from,
+	                     LOGIN_DIAL_MS, on_dialled, s);
+}
+
+/* no_route refuses who belongs to no backend, in the words of one. */
+static void no_route(struct session *s)
+{
+	struct log_text user;
+
+	log_info(&s->log,
+	         "login user=\"%s\" result=refused: no route for the domain, "
+	         "and no backend.url",
+	         log_safe(s->user, &user));
+	set_reply(s, STR(LOGIN_REFUSED));
+	if (s->state != SESSION_CLOSING)
+		tell_later(s, true);
 }
 
 /* turn_away answers at once while the backend is down. */
@@ -462,28 +488,25 @@ static void name_user(struct session *s)
 
 void login_begin(struct session *s, struct str tag, struct imap_login *who)
 {
-	const struct dial_from from = { .client = &s->client_addr,
-		                        .listener = &s->server_addr };
-	struct login *l;
-
+	s->server = backends_find(s->env->backends, who->user);
 	if (identify_is_loop(s))
 		log_error(&s->log, "a proxy loop: backend.url leads here");
-	if (identify_is_loop(s) || backend_is_down(s->env->backend)) {
+	if (identify_is_loop(s) ||
+	    (s->server != NULL && backend_is_down(s->server))) {
 		imap_login_done(who);
 		turn_away(s, tag);
 		return;
 	}
-	l = login_new(s, tag, who);
-	*who = (struct imap_login){ 0 };
-	s->login = l;
+	s->login = login_new(tag, who);
 	s->login_attempts++;
 	name_user(s);
 	session_set_state(s, SESSION_LOGIN);
 	session_set_input(s, INPUT_BUSY);
 	loop_timer_set(s->timer, (uint64_t)s->env->opts->login_s * 1000);
-	l->dial = dial_start(s->env->loop, s->env->resolver,
-	                     backend_target(s->env->backend), &from,
-	                     LOGIN_DIAL_MS, on_dialled, s);
+	if (s->server == NULL)
+		no_route(s);
+	else
+		dial(s);
 }
 
 void login_abandon(struct session *s, const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * prelogin - answers before login (RFC 9051 section 6.1 and 6.2). CAPABILITY
- * and the greeting come from what the backend was seen to list.
+ * and the greeting come from what the backends were seen to list.
  */
 #include "proxy/prelogin.h"
 
@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "imap/command.h"
-#include "proxy/backend.h"
+#include "proxy/backends.h"
 #include "proxy/client.h"
 #include "proxy/door.h"
 #include "proxy/identify.h"
@@ -17,7 +17,7 @@
 
 #define PRELOGIN_LINE_MAX ((size_t)16 * 1024)
 
-/* add_list appends |words| of the backend as they are shown before login: with
+/* add_list appends |words| of the backends as they are shown before login: with
  * XAPPLEPUSHSERVICE, if anybody is offered it now. */
 static int add_list(const struct session *s, struct str words, struct buf *out)
 {
@@ -35,7 +35,7 @@ void prelogin_greet(struct session *s)
 
 	buf_init(&line, PRELOGIN_LINE_MAX);
 	if (buf_adds(&line, "* OK [CAPABILITY ") != 0 ||
-	    add_list(s, backend_greeting(s->env->backend), &line) != 0 ||
+	    add_list(s, backends_greeting(s->env->backends), &line) != 0 ||
 	    buf_adds(&line, "] imapbell ready.\r\n") != 0)
 		session_close(s, "capability list too long");
 	else
@@ -69,16 +69,16 @@ static bool shows(const struct session *s, struct str words, struct str word)
 
 bool prelogin_takes(const struct session *s, const char *mechanism)
 {
-	const struct backend *b = s->env->backend;
+	const struct backends *all = s->env->backends;
 	char text[40];
 	struct str word;
 
 	(void)snprintf(text, sizeof(text), "AUTH=%s", mechanism);
 	word = str_of(text);
-	if (!backend_is_known(b))
+	if (!backends_are_known(all))
 		return shows(s, word, word);
-	return shows(s, backend_greeting(b), word) ||
-	       shows(s, backend_capability(b), word);
+	return shows(s, backends_greeting(all), word) ||
+	       shows(s, backends_capability(all), word);
 }
 
 void prelogin_count_bad(struct session *s)
@@ -94,7 +94,7 @@ void prelogin_capability(struct session *s, struct str command)
 
 	buf_init(&line, PRELOGIN_LINE_MAX);
 	if (buf_adds(&line, "* CAPABILITY ") != 0 ||
-	    add_list(s, backend_capability(s->env->backend), &line) != 0 ||
+	    add_list(s, backends_capability(s->env->backends), &line) != 0 ||
 	    buf_adds(&line, "\r\n") != 0)
 		session_close(s, "capability list too long");
 	else

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "proxy/backend.h"
+#include "proxy/backends.h"
 #include "proxy/door.h"
 #include "proxy/session.h"
 #include "proxy/sessions.h"
@@ -15,7 +15,7 @@ struct proxy {
 	struct log_ctx log;
 	struct proxy_opts opts;
 	struct session_env env;
-	struct backend *backend;
+	struct backends *backends;
 	struct sessions *sessions;
 	struct door *doors;
 	size_t door_count;
@@ -37,12 +37,12 @@ int proxy_new(struct loop *loop, struct resolver *resolver,
 
 	p->log = (struct log_ctx){ .area = LOG_PROXY };
 	p->opts = *opts;
-	p->backend = backend_new(loop, resolver, &opts->backend);
+	p->backends = backends_new(loop, resolver, opts->routes);
 	p->env = (struct session_env){
 		.loop = loop,
 		.resolver = resolver,
 		.service = service,
-		.backend = p->backend,
+		.backends = p->backends,
 		.opts = &p->opts,
 	};
 	p->sessions = sessions_new(&p->env);
@@ -92,7 +92,7 @@ void proxy_free(struct proxy **pp)
 	if (p->drain != NULL)
 		loop_timer_free(&p->drain);
 	sessions_free(&p->sessions);
-	backend_free(&p->backend);
+	backends_free(&p->backends);
 	free(p->doors);
 	free(p);
 	*pp = NULL;

@@ -10,9 +10,9 @@
 #include <stddef.h>
 
 #include "base/str.h"
-#include "net/dial.h"
 #include "net/loop.h"
 #include "net/resolve.h"
+#include "net/route.h"
 #include "net/tls.h"
 #include "push/service.h"
 
@@ -38,10 +38,10 @@ struct proxy_listen {
 struct proxy_opts {
 	const struct proxy_listen *listen;
 	size_t listen_count;
-	struct tls_ctx *tls;        /* unless all are plain; borrowed */
-	struct dial_target backend; /* strings borrowed */
-	bool push_enabled;          /* false: a backend's own command passes */
-	const struct str *hide;     /* capability.hide; borrowed */
+	struct tls_ctx *tls;         /* unless all are plain; borrowed */
+	const struct routes *routes; /* borrowed */
+	bool push_enabled;           /* false: a backend's own command passes */
+	const struct str *hide;      /* capability.hide; borrowed */
 	size_t hide_count;
 	unsigned sessions_max;               /* 10000 */
 	unsigned logins_pending_per_address; /* 20 */
@@ -53,7 +53,7 @@ struct proxy_opts {
 
 /*
  * proxy_new opens the listeners, logs `listening url=...` with the real port
- * for each, and starts the probe that keeps the pre-login list fresh. Results:
+ * for each, and starts the probes that keep the pre-login list fresh. Results:
  * 0; ERR_PERMISSION or ERR_DNS with a sentence naming the listener.
  */
 int proxy_new(struct loop *loop, struct resolver *resolver,

@@ -118,7 +118,7 @@ static void note_id(struct session *s, struct str line)
 
 bool relay_answers_id(const struct session *s)
 {
-	const struct backend *b = s->env->backend;
+	const struct backend *b = s->server;
 
 	switch (s->relay.id) {
 	case RELAY_ID_UNKNOWN:
@@ -328,8 +328,7 @@ bool relay_on_backend(struct session *s, struct str *in)
 		return false;
 	session_trace(s, "backend", &f, false);
 	if (f.kind == IMAP_FRAME_BAD) {
-		log_error(&s->log, "backend %s: %s",
-		          backend_name(s->env->backend),
+		log_error(&s->log, "backend %s: %s", backend_name(s->server),
 		          imap_frame_error_text(f.error));
 		session_bye(s, "[UNAVAILABLE] Backend sent nonsense.");
 		return false;
@@ -351,7 +350,7 @@ void relay_on_backend_end(struct session *s, const char *why)
 		session_close(s, "backend said BYE");
 		return;
 	}
-	log_warn(&s->log, "backend %s: %s", backend_name(s->env->backend), why);
+	log_warn(&s->log, "backend %s: %s", backend_name(s->server), why);
 	session_bye(s, "[UNAVAILABLE] Connection to the backend lost.");
 }
 

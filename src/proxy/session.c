@@ -16,7 +16,7 @@
 #include "imap/trace.h"
 #include "net/proxy_protocol.h"
 #include "proxy/authenticate.h"
-#include "proxy/backend.h"
+#include "proxy/backends.h"
 #include "proxy/client.h"
 #include "proxy/door.h"
 #include "proxy/identify.h"
@@ -204,15 +204,13 @@ void session_close(struct session *s, const char *why)
 
 struct imap_capability_policy session_policy(const struct session *s)
 {
-	const struct backend *b = s->env->backend;
-
 	return (struct imap_capability_policy){
 		.offer_push = s->is_offered,
 		.pass_push = !s->env->opts->push_enabled,
 		.needs_passwords = s->env->opts->push_enabled &&
 		                   service_keeps_logins(s->env->service),
-		.binds = imap_sasl_binds(backend_greeting(b)) ||
-		         imap_sasl_binds(backend_capability(b)),
+		.needs_names = backends_need_names(s->env->backends),
+		.binds = backends_bind(s->env->backends),
 		.hide = s->env->opts->hide,
 		.hide_count = s->env->opts->hide_count,
 	};

@@ -26,6 +26,7 @@
 #include "proxy/session_state.h"
 
 struct backend;
+struct backends;
 struct door;
 struct intercept;
 struct login;
@@ -40,7 +41,7 @@ struct session_env {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct service *service;
-	struct backend *backend;
+	struct backends *backends;
 	struct sessions *sessions;
 	const struct proxy_opts *opts;
 };
@@ -60,6 +61,7 @@ struct session {
 	enum session_input input;
 	struct stream *client;
 	struct stream *backend; /* NULL before login */
+	struct backend *server; /* which one; known from the name on */
 	bool client_paused;
 	bool backend_paused;
 	bool client_ended; /* FIN: it waits for its last replies */

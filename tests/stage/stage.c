@@ -14,6 +14,8 @@ static void must(int rc)
 	assert(rc == 0);
 }
 
+static const struct route south = { STAGE_SOUTH, 1 };
+
 static const struct proxy_listen door = { .host = "127.0.0.1", .port = 143 };
 
 void stage_init(struct stage *st)
@@ -21,7 +23,17 @@ void stage_init(struct stage *st)
 	struct log_opts quiet = { .level = LOG_LEVEL_ERROR };
 
 	log_setup(&quiet);
-	*st = (struct stage){ 0 };
+	*st = (struct stage){
+		.targets = {
+			{ .host = "backend", .port = 143 },
+			{ .host = "south", .port = STAGE_SOUTH_PORT },
+		},
+	};
+	st->routes = (struct routes){
+		.targets = st->targets,
+		.target_count = 1,
+		.list = &south,
+	};
 	st->mechanisms = "AUTH=PLAIN";
 	st->loop = loop_new();
 	st->resolver = resolver_new(st->loop);
@@ -29,7 +41,7 @@ void stage_init(struct stage *st)
 	st->opts = (struct proxy_opts){
 		.listen = &door,
 		.listen_count = 1,
-		.backend = { .host = "backend", .port = 143 },
+		.routes = &st->routes,
 		.push_enabled = true,
 		.sessions_max = 100,
 		.logins_pending_per_address = 20,

@@ -10,7 +10,14 @@
 #include "proxy/proxy.h"
 #include "stage/fake_service.h"
 
+/* Users of this domain are those of a second backend, which stage_init leaves
+ * out of the counts. */
+#define STAGE_SOUTH "south.example"
+#define STAGE_SOUTH_PORT 1143
+
 struct stage {
+	struct dial_target targets[2];
+	struct routes routes;
 	struct loop *loop;
 	struct resolver *resolver;
 	struct service *service;

@@ -392,6 +392,16 @@ static void backend_is_required(void **state)
 	                                    "\"mail\": must begin with"));
 }
 
+static void routes_may_do_without_a_backend(void **state)
+{
+	(void)state;
+	assert_int_equal(load("-l", "imap://a", "-o",
+	                      "routes=({domain=\"d\"; url=\"imap://b\";})"),
+	                 ERR_OK);
+	assert_null(c.backend_url);
+	conf_done(&c);
+}
+
 static void bad_url_in_a_file_names_its_line(void **state)
 {
 	char wanted[128];
@@ -574,6 +584,7 @@ int main(void)
 		TEST(values_that_are_not_built_are_named),
 		TEST(master_needs_a_name_and_a_password_file),
 		TEST(backend_is_required),
+		TEST(routes_may_do_without_a_backend),
 		TEST(bad_url_in_a_file_names_its_line),
 		TEST(listeners_are_judged),
 		TEST(certificates_are_enough_for_tls),

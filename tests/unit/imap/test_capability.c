@@ -173,6 +173,8 @@ static void mechanisms_are_shown_by_policy(void **state)
 {
 	static const struct imap_capability_policy needy = { .needs_passwords =
 		                                                     true };
+	static const struct imap_capability_policy named = { .needs_names =
+		                                                     true };
 	static const struct imap_capability_policy binding = { .binds = true };
 	const char *line = "* CAPABILITY ID AUTH=SCRAM-SHA-256 AUTH=CRAM-MD5 "
 			   "AUTH=LOGIN AUTH=XOAUTH2\r\n";
@@ -180,6 +182,9 @@ static void mechanisms_are_shown_by_policy(void **state)
 	(void)state;
 	check_edit("passwords", line, &needy, IMAP_CAPABILITY_SESSION,
 	           "* CAPABILITY ID AUTH=LOGIN AUTH=XOAUTH2\r\n");
+	check_edit("names", line, &named, IMAP_CAPABILITY_SESSION,
+	           "* CAPABILITY ID AUTH=SCRAM-SHA-256 AUTH=LOGIN "
+	           "AUTH=XOAUTH2\r\n");
 	check_edit("channel binding in another list", line, &binding,
 	           IMAP_CAPABILITY_SESSION,
 	           "* CAPABILITY ID AUTH=CRAM-MD5 AUTH=LOGIN AUTH=XOAUTH2\r\n");
@@ -312,6 +317,41 @@ static void has_compares_whole_words_without_case(void **state)
 	assert_false(imap_capability_has(STR(""), STR("IDLE")));
 }
 
+static void lists_share_words(void **state)
+{
+	static const struct {
+		const char *list;
+		const char *other;
+		const char *shared;
+	} cases[] = {
+		{ "A B C", "C X a", "A C" },
+		{ "A B", "A B", "A B" },
+		{ "AB", "A B ABC", "" },
+		{ "", "A", "" },
+		{ "A", "", "" },
+		{ " A  B ", "B A", "A B" },
+		{ "A A", "A", "A A" },
+	};
+	struct buf out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		buf_init(&out, 100);
+		assert_int_equal(imap_capability_share(str_of(cases[i].list),
+		                                       str_of(cases[i].other),
+		                                       &out),
+		                 0);
+		assert_str(buf_str(&out), cases[i].shared);
+		buf_reset(&out);
+	}
+	buf_init(&out, 3);
+	assert_int_equal(buf_adds(&out, "x"), 0);
+	assert_int_equal(imap_capability_share(STR("A B"), STR("A B"), &out),
+	                 ERR_LIMIT);
+	assert_str(buf_str(&out), "x");
+	buf_reset(&out);
+}
+
 static void commands_of_what_is_stripped_are_refused(void **state)
 {
 	static const char *const verbs[] = {
@@ -343,6 +383,7 @@ int main(void)
 		cmocka_unit_test(list_gives_the_words_with_single_spaces),
 		cmocka_unit_test(ceiling_leaves_the_buffer_as_it_was),
 		cmocka_unit_test(has_compares_whole_words_without_case),
+		cmocka_unit_test(lists_share_words),
 		cmocka_unit_test(commands_of_what_is_stripped_are_refused),
 	};
 

@@ -63,6 +63,7 @@ static void names_without_a_domain_have_the_default(void **arg)
 	r.default_domain = "north.EXAMPLE";
 	assert_int_equal(routes_find(&r, STR("anna")), NORTH);
 	assert_int_equal(routes_find(&r, STR("anna@")), MAIN);
+	assert_int_equal(routes_find(&r, STR("")), MAIN);
 	assert_int_equal(routes_find(&r, STR("anna@south.example")), SOUTH);
 	r.default_domain = "elsewhere";
 	assert_int_equal(routes_find(&r, STR("anna")), MAIN);

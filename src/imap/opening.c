@@ -77,10 +77,15 @@ static enum imap_opening_state begin_probe(struct imap_opening *o,
 	return send_next(o, IMAP_OPENING_CAPABILITY, send);
 }
 
-/* id_tag is one that the login does not have; the replies come in order. */
-static struct str id_tag(const struct imap_opening *o)
+/* id_tag is the tag of our |n|-th ID, which the login's cannot be. */
+static struct str id_tag(const struct imap_opening *o, size_t n)
 {
-	return str_eq(str_of(o->tag), STR("I0")) ? STR("I1") : STR("I0");
+	static const struct str tags[][IMAP_OPENING_IDS] = {
+		{ { "I0", 2 }, { "I1", 2 } },
+		{ { "J0", 2 }, { "J1", 2 } },
+	};
+
+	return tags[o->tag[0] == 'I'][n];
 }
 
 /* send_ids says who is there. */
@@ -92,7 +97,7 @@ static int send_ids(struct imap_opening *o, struct buf *send)
 		if (o->opts.id[i].len == 0)
 			continue;
 		o->ids_open++;
-		rc = buf_add(send, id_tag(o));
+		rc = buf_add(send, id_tag(o, i));
 		if (rc == ERR_OK)
 			rc = buf_adds(send, " ID ");
 		if (rc == ERR_OK)
@@ -222,10 +227,10 @@ static bool is_id_reply(const struct imap_opening *o,
 {
 	if (o->ids_open == 0)
 		return false;
-	return r->cls == IMAP_CLASS_TAGGED
-	               ? str_eq(r->tag, id_tag(o))
-	               : r->cls == IMAP_CLASS_DATA &&
-	                         imap_response_is(r, STR("ID"));
+	if (r->cls != IMAP_CLASS_TAGGED)
+		return r->cls == IMAP_CLASS_DATA &&
+		       imap_response_is(r, STR("ID"));
+	return str_eq(r->tag, id_tag(o, 0)) || str_eq(r->tag, id_tag(o, 1));
 }
 
 /* take_id_reply returns whether the client sees it: never. */

@@ -147,7 +147,7 @@ def test_the_name_of_the_client_is_passed_on(bell, dovecot_trusting):
                     rb'"x-connected-port" "\d+" '
                     rb'"x-session-id" "imapbell-\d+" '
                     rb'"x-proxy-ttl" "4"\)$', sent[0]), sent
-    assert sent[1] == b'I0 ID ("name" "ok")'
+    assert sent[1] == b'I1 ID ("name" "ok")'
     assert link.startswith(sent[0])
 
 
@@ -159,7 +159,7 @@ def test_also_without_ours(bell, dovecot):
         client.ok('ID ("name" "Mail" "x-foo" "1" "version" NIL)')
         client.login(dovecot.user())
         sent = relay.link(rb"LOGIN").octets(TO_SERVER).splitlines()
-    assert sent[0] == b'I0 ID ("name" "Mail" "version" NIL)'
+    assert sent[0] == b'I1 ID ("name" "Mail" "version" NIL)'
 
 
 @pytest.mark.parametrize("command, passed", [

@@ -4,7 +4,8 @@
  * octet chooses what is asked, see kinds[]. No octet that has to wait for "+"
  * is sent before it; open is what was sent whole, with the answers that the
  * mechanism wants, and got its tagged OK; once it is over nothing more is sent;
- * the client hears of nothing but replies to its login.
+ * the client hears of nothing but replies to its login. With "T" or "t" nothing
+ * but STARTTLS is said before TLS is up, and what was listed before is gone.
  */
 #include <assert.h>
 #include <string.h>
@@ -38,6 +39,8 @@ static const struct kind {
 	{ 'L', IMAP_LOGIN_COMMAND, false, S("us\"er"), S("p\\w"), S(""), 0 },
 	{ 'l', IMAP_LOGIN_COMMAND, false, S("us\xc3\xa9r"),
 	  S("p\r\nt1 LOGOUT\r\n"), S(""), 0 },
+	{ 'T', IMAP_LOGIN_PLAIN, false, S("us\"er"), S("p\\w"), S(""), 0 },
+	{ 'D', IMAP_LOGIN_COMMAND, false, S("us\"er"), S("p\\w"), S(""), 0 },
 	{ 'S', IMAP_LOGIN_PLAIN, false, S("us\"er"), S("p\\w"), S(""), 0 },
 	{ 'I', IMAP_LOGIN_PLAIN, true, S("us\"er"), S("p\\w"), S(""), 0 },
 	{ 'N', IMAP_LOGIN_LOGIN, true, S("user"), S("pw"), S(""), 0 },
@@ -62,7 +65,12 @@ struct run {
 	struct buf sent;
 	struct strict server;
 	size_t pluses;
+	struct str before; /* what is sent in front of that */
 };
+
+#define STARTTLS "S0 STARTTLS\r\n"
+#define ID_LIST "(\"name\" \"x\")"
+#define IDS "I0 ID " ID_LIST "\r\nI1 ID " ID_LIST "\r\n"
 
 static void run_init(struct run *r, char what)
 {
@@ -86,6 +94,13 @@ static void run_init(struct run *r, char what)
 		opts.login = &r->login;
 		opts.sasl_ir = r->kind->sasl_ir;
 	}
+	opts.starttls = what == 'T' || what == 't';
+	if (opts.starttls)
+		r->before = STR(STARTTLS);
+	if (what == 'D') {
+		opts.id[0] = opts.id[1] = STR(ID_LIST);
+		r->before = STR(IDS);
+	}
 	imap_opening_init(&r->opening, &opts);
 }
 
@@ -106,6 +121,12 @@ static bool is_due(const struct run *r, const struct imap_emit *e)
 		r->pluses < e->stop_count ? e->stops[r->pluses] : e->text.len;
 	struct str sent = buf_str(&r->sent);
 
+	if (!str_starts(sent, r->before))
+		return false;
+	(void)str_take(&sent, r->before.len);
+	if (r->opening.state == IMAP_OPENING_STARTTLS ||
+	    r->opening.state == IMAP_OPENING_TLS)
+		return sent.len == 0;
 	if (!str_starts(sent, str_sub(buf_str(&e->text), 0, due)))
 		return false;
 	(void)str_take(&sent, due);
@@ -137,7 +158,13 @@ static void check_verdict(const struct run *r, const struct imap_response *said)
 	case IMAP_OPENING_GREETING:
 		assert(0);
 	case IMAP_OPENING_STARTTLS:
+		assert(r->opening.opts.starttls);
+		break;
 	case IMAP_OPENING_TLS:
+		assert(said->cls == IMAP_CLASS_TAGGED &&
+		       said->status == IMAP_STATUS_OK &&
+		       str_eq(said->tag, STR("S0")));
+		break;
 	case IMAP_OPENING_CAPABILITY:
 	case IMAP_OPENING_LOGIN:
 		break;
@@ -224,6 +251,20 @@ static void answer(struct run *r)
 	assert(is_due(r, &r->plain) || is_due(r, &r->with_ir));
 }
 
+/* secure puts TLS on it, if that is what it wants; |left| is behind the OK. */
+static void secure(struct run *r, size_t left)
+{
+	if (r->opening.state != IMAP_OPENING_TLS)
+		return;
+	if (!imap_opening_left(&r->opening, left)) {
+		assert(left > 0 && r->opening.state == IMAP_OPENING_FAILED);
+		return;
+	}
+	(void)imap_opening_secured(&r->opening, &r->sent);
+	assert(left == 0 && r->opening.greeting_list.len == 0);
+	assert(is_due(r, &r->plain));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str in = str_new(data, size);
@@ -240,6 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		while (imap_reader_next(&reader, &piece, &response) == ERR_OK) {
 			take_response(&r, response);
 			answer(&r);
+			secure(&r, piece.len);
 		}
 	imap_reader_done(&reader);
 	run_done(&r);

@@ -305,6 +305,217 @@ static void opening_may_be_moved(void **state)
 	imap_opening_done(&o);
 }
 
+/* --- STARTTLS and ID ------------------------------------------------------ */
+
+/* A dialogue by hand, with what was sent since the last look. */
+struct talk {
+	struct imap_opening o;
+	struct imap_login login;
+	struct buf sent;
+	bool shown;
+};
+
+static void talk_init(struct talk *t, const char *login,
+                      struct imap_opening_opts opts)
+{
+	*t = (struct talk){ .sent.max = 1024 };
+	opts.tag = STR("t");
+	if (login != NULL) {
+		assert_ok(imap_login_parse(str_of(login), &t->login));
+		opts.login = &t->login;
+	}
+	imap_opening_init(&t->o, &opts);
+}
+
+static void talk_done(struct talk *t)
+{
+	imap_opening_done(&t->o);
+	imap_login_done(&t->login);
+	buf_reset(&t->sent);
+}
+
+/* hears wants |answer| to |response|, and the |state|. */
+static void hears(struct talk *t, const char *response, const char *answer,
+                  enum imap_opening_state state)
+{
+	buf_reset(&t->sent);
+	assert_int_equal(
+		imap_opening_feed(&t->o, str_of(response), &t->sent, &t->shown),
+		state);
+	assert_str(buf_str(&t->sent), answer);
+}
+
+static void secured(struct talk *t, const char *answer,
+                    enum imap_opening_state state)
+{
+	buf_reset(&t->sent);
+	assert_true(imap_opening_left(&t->o, 0));
+	assert_int_equal(imap_opening_secured(&t->o, &t->sent), state);
+	assert_str(buf_str(&t->sent), answer);
+}
+
+static void nothing_is_said_before_tls(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t, LOGIN, (struct imap_opening_opts){ .starttls = true });
+	hears(&t, "* OK [CAPABILITY STARTTLS SASL-IR] hi\r\n",
+	      "S0 STARTTLS\r\n", IMAP_OPENING_STARTTLS);
+	hears(&t, "* CAPABILITY EVIL\r\n", "", IMAP_OPENING_STARTTLS);
+	assert_false(t.shown);
+	hears(&t, "S0 OK go\r\n", "", IMAP_OPENING_TLS);
+	assert_false(t.shown);
+	secured(&t, "t LOGIN \"bob\" \"pw\"\r\n", IMAP_OPENING_LOGIN);
+	hears(&t, "t OK done\r\n", "", IMAP_OPENING_OPEN);
+	assert_true(t.shown);
+	talk_done(&t);
+}
+
+static void what_was_listed_before_tls_is_gone(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t, NULL, (struct imap_opening_opts){ .starttls = true });
+	hears(&t, "* OK [CAPABILITY STARTTLS EVIL] hi\r\n", "S0 STARTTLS\r\n",
+	      IMAP_OPENING_STARTTLS);
+	hears(&t, "S0 OK go\r\n", "", IMAP_OPENING_TLS);
+	secured(&t, "t CAPABILITY\r\n", IMAP_OPENING_CAPABILITY);
+	hears(&t, "* CAPABILITY A B\r\n", "", IMAP_OPENING_CAPABILITY);
+	hears(&t, "t OK done\r\n", "", IMAP_OPENING_PROBED);
+	assert_str(buf_str(&t.o.greeting_list), "");
+	assert_str(buf_str(&t.o.list), "A B");
+	talk_done(&t);
+}
+
+/* The greeting's SASL-IR may be anybody's, too. */
+static void a_greeting_before_tls_promises_nothing(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t, NULL, (struct imap_opening_opts){ .starttls = true });
+	assert_ok(imap_login_parse_plain(STR(PLAIN), &t.login));
+	t.o.opts.login = &t.login;
+	hears(&t, "* OK [CAPABILITY SASL-IR] hi\r\n", "S0 STARTTLS\r\n",
+	      IMAP_OPENING_STARTTLS);
+	hears(&t, "S0 OK go\r\n", "", IMAP_OPENING_TLS);
+	secured(&t, "t AUTHENTICATE PLAIN\r\n", IMAP_OPENING_LOGIN);
+	talk_done(&t);
+}
+
+static void octets_behind_starttls_are_an_attack(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t, LOGIN, (struct imap_opening_opts){ .starttls = true });
+	hears(&t, "* OK hi\r\n", "S0 STARTTLS\r\n", IMAP_OPENING_STARTTLS);
+	hears(&t, "S0 OK go\r\n", "", IMAP_OPENING_TLS);
+	assert_false(imap_opening_left(&t.o, 7));
+	assert_int_equal(t.o.state, IMAP_OPENING_FAILED);
+	assert_string_equal(t.o.why.text,
+	                    "7 unencrypted octets behind the OK of STARTTLS");
+	talk_done(&t);
+
+	talk_init(&t, LOGIN, (struct imap_opening_opts){ .starttls = true });
+	hears(&t, "* OK hi\r\n", "S0 STARTTLS\r\n", IMAP_OPENING_STARTTLS);
+	hears(&t, "S0 OK go\r\n", "", IMAP_OPENING_TLS);
+	hears(&t, "t OK done\r\n", "", IMAP_OPENING_FAILED);
+	talk_done(&t);
+}
+
+static void never_without_starttls(void **state)
+{
+	static const struct {
+		const char *greeting;
+		const char *reply;
+		const char *why;
+	} rows[] = {
+		{ "* OK [CAPABILITY STARTTLS] hi\r\n", "S0 NO later\r\n",
+		  "the server refuses STARTTLS: later" },
+		{ "* OK [CAPABILITY IDLE] hi\r\n", "S0 BAD what\r\n",
+		  "the server has no STARTTLS: what" },
+		{ "* OK hi\r\n", "t OK done\r\n",
+		  "a reply to no command: done" },
+		{ "* OK hi\r\n", "+ go\r\n", "unexpected continuation" },
+		{ "* OK hi\r\n", "* BYE no\r\n", "the server said BYE: no" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct talk t;
+
+		talk_init(&t, LOGIN,
+		          (struct imap_opening_opts){ .starttls = true });
+		hears(&t, rows[i].greeting, "S0 STARTTLS\r\n",
+		      IMAP_OPENING_STARTTLS);
+		hears(&t, rows[i].reply, "", IMAP_OPENING_FAILED);
+		assert_string_equal(t.o.why.text, rows[i].why);
+		assert_false(t.shown);
+		talk_done(&t);
+	}
+}
+
+/* In one piece with the login, and nobody else hears of the answers. */
+static void ids_come_in_front(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t, LOGIN,
+	          (struct imap_opening_opts){ .id = { STR("(\"a\" \"1\")"),
+	                                              STR("(\"b\" \"2\")") } });
+	hears(&t, "* OK hi\r\n",
+	      "I0 ID (\"a\" \"1\")\r\nI1 ID (\"b\" \"2\")\r\n"
+	      "t LOGIN \"bob\" \"pw\"\r\n",
+	      IMAP_OPENING_LOGIN);
+	hears(&t, "* ID NIL\r\n", "", IMAP_OPENING_LOGIN);
+	assert_false(t.shown);
+	hears(&t, "I0 OK x\r\n", "", IMAP_OPENING_LOGIN);
+	assert_false(t.shown);
+	hears(&t, "* OK [ALERT] y\r\n", "", IMAP_OPENING_LOGIN);
+	assert_true(t.shown);
+	hears(&t, "I1 BAD x\r\n", "", IMAP_OPENING_LOGIN);
+	assert_false(t.shown);
+	hears(&t, "t OK done\r\n", "", IMAP_OPENING_OPEN);
+	assert_true(t.shown);
+	talk_done(&t);
+}
+
+static void no_more_answers_than_ids(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t, LOGIN,
+	          (struct imap_opening_opts){
+			  .id = { STR_NULL, STR("(\"b\" \"2\")") } });
+	hears(&t, "* OK hi\r\n",
+	      "I1 ID (\"b\" \"2\")\r\nt LOGIN \"bob\" \"pw\"\r\n",
+	      IMAP_OPENING_LOGIN);
+	hears(&t, "I1 OK x\r\n", "", IMAP_OPENING_LOGIN);
+	hears(&t, "I1 OK x\r\n", "", IMAP_OPENING_FAILED);
+	talk_done(&t);
+}
+
+static void an_id_has_not_the_tag_of_the_login(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t, LOGIN,
+	          (struct imap_opening_opts){ .id = { STR("(\"b\" \"2\")") } });
+	memcpy(t.o.tag, "I0", 3);
+	hears(&t, "* OK hi\r\n",
+	      "J0 ID (\"b\" \"2\")\r\nI0 LOGIN \"bob\" \"pw\"\r\n",
+	      IMAP_OPENING_LOGIN);
+	hears(&t, "J0 OK x\r\n", "", IMAP_OPENING_LOGIN);
+	hears(&t, "I0 OK x\r\n", "", IMAP_OPENING_OPEN);
+	talk_done(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +523,14 @@ int main(void)
 		cmocka_unit_test(both_lists_are_kept),
 		cmocka_unit_test(nothing_moves_when_it_is_over),
 		cmocka_unit_test(opening_may_be_moved),
+		cmocka_unit_test(nothing_is_said_before_tls),
+		cmocka_unit_test(what_was_listed_before_tls_is_gone),
+		cmocka_unit_test(a_greeting_before_tls_promises_nothing),
+		cmocka_unit_test(octets_behind_starttls_are_an_attack),
+		cmocka_unit_test(never_without_starttls),
+		cmocka_unit_test(ids_come_in_front),
+		cmocka_unit_test(no_more_answers_than_ids),
+		cmocka_unit_test(an_id_has_not_the_tag_of_the_login),
 	};
 
 	return cmocka_run_group_tests_name("opening", tests, NULL, NULL);

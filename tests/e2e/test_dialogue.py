@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from imap import Imap
+from imap import Imap, capabilities
 
 ACCOUNT = "0715A26B-CA09-4730-A419-793000CA982E"
 TOKEN = "2918390218931890821908309283098109381029309829018310983092892829"
@@ -22,6 +22,7 @@ NAMES = {
     "TOKEN": "aps-device-token " + TOKEN,
     "SUBTOPIC": "aps-subtopic com.apple.mobilemail",
 }
+CYRUS_TOPIC = b"com.apple.mail.XServer.00000000-cyrus"
 MAILBOX = '* XAPPLEPUSHSERVICE "mailbox" "%s"'
 VERSION = '* XAPPLEPUSHSERVICE "aps-version" "%d" "aps-topic" "TOPIC"'
 OK = "T OK XAPPLEPUSHSERVICE completed."
@@ -142,6 +143,49 @@ def test_imapbell(proxied, command, arguments, _, expected):
     if expected is BAD:
         answer = [" ".join(line.split()[:2]) for line in answer]
     assert answer == expected
+
+
+@pytest.fixture(scope="module")
+def passing(cyrus_aps, module_bell):
+    """push.enabled = false: what the server has of its own is the server's."""
+    return module_bell(cyrus_aps.port, "-o", "push.enabled=false")
+
+
+@pytest.mark.parametrize("command, arguments, expected, _", ROWS)
+def test_passed_through(cyrus_aps, passing, command, arguments, expected, _):
+    client = passing.connect()
+    assert play(client, cyrus_aps.user(), command, arguments) == expected
+    assert client.received.count(b'"aps-topic"') \
+        == client.received.count(b'"aps-topic" "%s"' % CYRUS_TOPIC)
+
+
+def lists(client, user):
+    """Each capability list that the client is shown, before and after."""
+    shown = [client.greeting, *client.ok("CAPABILITY"), *client.login(user),
+             *client.ok("CAPABILITY")]
+    return [words for words in map(capabilities, shown)
+            if "IMAP4rev1" in words]
+
+
+def test_offered_once(proxied):
+    """Also if the server has it itself; then imapbell answers."""
+    server, proxy = proxied
+    client = proxy.connect()
+    shown = lists(client, server.user())
+    assert len(shown) == 4
+    assert [words.count("XAPPLEPUSHSERVICE") for words in shown] == [1] * 4
+    client.ok("XAPPLEPUSHSERVICE aps-version 2 %s mailboxes (INBOX)"
+              % NAMES["DEVICE"])
+    assert CYRUS_TOPIC not in client.received
+
+
+def test_offered_as_the_server_does(cyrus_aps, passing):
+    """push.enabled = false"""
+    with Imap(cyrus_aps.port) as direct:
+        expected = lists(direct, cyrus_aps.user())
+    shown = lists(passing.connect(), cyrus_aps.user())
+    assert [words.count("XAPPLEPUSHSERVICE") for words in shown] \
+        == [words.count("XAPPLEPUSHSERVICE") for words in expected]
 
 
 def test_before_login(proxied):

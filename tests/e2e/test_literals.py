@@ -58,6 +58,17 @@ VECTORS = {
                        (DOVECOT, COURIER), ends=True),
     "second_literal": Vector("a1 XFOO {1+}\r\nx {n+}\r\nMARK\r\n",
                              (DOVECOT, COURIER)),
+    "space_before_plus": Vector("a1 SELECT {n +}\r\nMARK\r\n", ALL, ends=True),
+    "minus": Vector("a1 SELECT {n-}\r\nMARK\r\n", ALL, ends=True),
+    "behind_bare_cr": Vector("a1 NOOP\r {n+}\r\nMARK\r\n",
+                             (DOVECOT, COURIER), ends=True),
+    "behind_nul": Vector("a1 NOOP\0 {n+}\r\nMARK\r\n", (DOVECOT, COURIER),
+                         ends=True),
+    "in_a_list": Vector("a1 FETCH 1 (BODY[HEADER.FIELDS ({n+}\r\nMARK"
+                        ")])\r\n"),
+    "three_in_a_row": Vector("a1 SEARCH {n+}\r\nMARK {n+}\r\nMARK {n+}\r\n"
+                             "MARK\r\n", (COURIER,)),
+    "in_idle": Vector("a1 IDLE {n+}\r\nMARK\r\n", (COURIER,)),
     "above_2_to_64": Vector("a1 SELECT {18446744073709551621+}\r\nMARK\r\n",
                             (COURIER, ), ends=True),
 }
@@ -157,6 +168,26 @@ def test_nothing_announced_runs(place, front, name, situation):
     # "a1" is also the tag of the login here.
     expected = 1 + 2 * (situation == "tag_twice") + (not VECTORS[name].ends)
     assert len(replies) == expected, replies
+
+
+@pytest.fixture(scope="module")
+def fronts(dovecot, courier, cyrus, module_bell):
+    """The three servers, each with an imapbell and a user."""
+    return [(server, module_bell(server.port), server.user())
+            for server in (dovecot, courier, cyrus)]
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_the_same_runs_everywhere(fronts, name):
+    """What stands before and behind, of three commands that make a mailbox."""
+    ran = []
+    for server, proxy, user in fronts:
+        (before, first), (_, mark), (behind, last) = made = [
+            new_mark(server, name if i == 1 else "") for i in range(3)]
+        play(proxy.session(user), first + b"\r\n"
+             + VECTORS[name].octets(mark) + last + b"\r\n")
+        ran.append([exists(server, user, mailbox) for mailbox, _ in made])
+    assert ran == [[True, False, not VECTORS[name].ends]] * 3
 
 
 def test_huge_announcement_is_swallowed(place, front):

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -20,6 +21,7 @@
 #include "base/mem.h"
 #include "net/distrust.h"
 #include "net/tls_conn.h"
+#include "net/tls_tickets.h"
 
 /* RFC 9113 section 9.2.2 wants ephemeral keys and AEAD of TLS 1.2. */
 #define HTTP2_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -231,25 +233,70 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+static bool is_for(const struct tls_ctx *ctx, const char *name,
+                   unsigned int flags)
+{
+	X509 *cert = SSL_CTX_get0_certificate(ctx->ssl);
+
+	return cert != NULL && X509_check_host(cert, name, 0, flags, NULL) == 1;
+}
+
+/* find_for finds the context whose certificate has |name|, |ctx| first. */
+static const struct tls_ctx *find_for(const struct tls_ctx *ctx,
+                                      const char *name, unsigned int flags)
+{
+	if (is_for(ctx, name, flags))
+		return ctx;
+	for (size_t i = 0; i < ctx->also_count; i++)
+		if (is_for(ctx->also[i], name, flags))
+			return ctx->also[i];
+	return NULL;
+}
+
 /* on_server_name picks the certificate; an unknown name gets the first. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's callback */
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
 	const struct tls_ctx *ctx = arg;
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct tls_ctx *found = NULL;
 
 	(void)alert;
-	for (size_t i = 0; name != NULL && i < ctx->also_count; i++) {
-		X509 *cert = SSL_CTX_get0_certificate(ctx->also[i]->ssl);
-
-		if (cert != NULL &&
-		    X509_check_host(cert, name, 0, 0, NULL) == 1) {
-			(void)SSL_set_SSL_CTX(ssl, ctx->also[i]->ssl);
-			break;
-		}
-	}
+	if (name != NULL)
+		found = find_for(ctx, name, X509_CHECK_FLAG_NO_WILDCARDS);
+	if (name != NULL && found == NULL)
+		found = find_for(ctx, name, 0);
+	if (found != NULL && found != ctx)
+		(void)SSL_set_SSL_CTX(ssl, found->ssl);
 	ERR_clear_error();
 	return SSL_TLSEXT_ERR_OK;
+}
+
+/*
+ * set_policy names the operator's choice: a session that was made under another
+ * one, before a reload, is not resumed past the new.
+ */
+static void set_policy(struct tls_ctx *ctx, const struct tls_server_opts *opts)
+{
+	const char *const parts[] = { opts->min_version, opts->ciphers,
+		                      opts->ciphersuites, opts->groups,
+		                      opts->alpn };
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const char *part = parts[i] != NULL ? parts[i] : "";
+
+		/* The NUL stands between them. */
+		ok = ok && EVP_DigestUpdate(md, part, strlen(part) + 1) == 1;
+	}
+	ok = ok && EVP_DigestFinal_ex(md, digest, &len) == 1 &&
+	     SSL_CTX_set_session_id_context(ctx->ssl, digest, len) == 1;
+	EVP_MD_CTX_free(md);
+	if (!ok)
+		abort();
 }
 
 static int set_min_version(struct tls_ctx *ctx, const char *text,
@@ -292,8 +339,8 @@ int tls_server_new(const struct tls_server_opts *opts, struct tls_ctx **ctx_r,
 	struct tls_ctx *ctx = ctx_new(true);
 	int rc;
 
-	/* One ticket is what a client uses; each costs memory and bytes. */
-	(void)SSL_CTX_set_num_tickets(ctx->ssl, 1);
+	set_policy(ctx, opts);
+	tls_tickets_use(ctx->ssl, opts->tickets);
 	(void)SSL_CTX_set_options(ctx->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE |
 	                                            SSL_OP_PRIORITIZE_CHACHA);
 	rc = use_credential(ctx, opts->certificate, opts->key, detail);

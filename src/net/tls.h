@@ -14,6 +14,7 @@
 #include "base/str.h"
 
 struct tls_ctx;
+struct tls_tickets;
 
 struct tls_server_opts {
 	struct str certificate;  /* PEM: leaf first, then its chain */
@@ -24,6 +25,10 @@ struct tls_server_opts {
 	const char *groups;
 	const char *alpn; /* e.g. "imap": the only one accepted if the client
 	                     offers any (ALPACA); NULL: ALPN ignored */
+	/* Keys of session tickets, which must outlive all handshakes; NULL:
+	 * nothing is resumed. A session goes on at any context with the same
+	 * keys and the same choice of versions, ciphers and groups. */
+	struct tls_tickets *tickets;
 };
 
 struct tls_client_opts {
@@ -52,9 +57,10 @@ int tls_client_new(const struct tls_client_opts *opts, struct tls_ctx **ctx_r,
 
 /*
  * tls_server_also lets connections of |ctx| whose SNI the certificate of
- * |other| names use that one; first come, first asked. |other| is held by
- * |ctx| from then on and the caller still frees its own hold. Both are
- * contexts of tls_server_new with the same versions and ALPN.
+ * |other| names use that one; a name in full goes before a wildcard, then it is
+ * first come, first asked. |other| is held by |ctx| from then on and the caller
+ * still frees its own hold. Both are contexts of tls_server_new with the same
+ * options but for the certificate.
  */
 void tls_server_also(struct tls_ctx *ctx, struct tls_ctx *other);
 

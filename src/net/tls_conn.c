@@ -140,8 +140,6 @@ static const struct {
 	int reason;
 	const char *words;
 } refusals[] = {
-	{ SSL_R_HTTP_REQUEST, "the client speaks HTTP" },
-	{ SSL_R_HTTPS_PROXY_REQUEST, "the client speaks HTTP" },
 	{ SSL_R_NO_APPLICATION_PROTOCOL,
 	  "the client wants another protocol (ALPN)" },
 	{ SSL_R_NO_SHARED_CIPHER, "no cipher in common" },
@@ -152,7 +150,6 @@ static const struct {
 	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM,
 	  "no signature algorithm that suits the certificate" },
 	{ SSL_R_UNSUPPORTED_PROTOCOL, "no version in common" },
-	{ SSL_R_WRONG_VERSION_NUMBER, "the client does not speak TLS" },
 };
 
 /* refusal_words explains |reason|, on the server's side; else OpenSSL's text.

@@ -14,6 +14,8 @@
 
 #define RENEW_MS ((int64_t)14 * 24 * 3600 * 1000)
 
+static const char listener_certificate[] = "listener certificate";
+
 enum report_verdict check_dates(const struct check *k, int64_t not_before_ms,
                                 int64_t not_after_ms)
 {
@@ -34,34 +36,40 @@ static void check_configuration(struct check *k)
 		           "no file; command line and environment are good");
 }
 
-/* check_listener: what is only unusual to us may be refused by a phone. */
-static void check_listener(struct check *k)
+/* check_part: what is only unusual to us may be refused by a phone. */
+static void check_part(struct check *k, const struct identity_part *part)
 {
-	static const char subject[] = "listener certificate";
-	const struct certificate *c;
+	const struct certificate *c = &part->certificate;
 	enum report_verdict verdict;
-	struct identity identity;
 	struct err_detail why;
 	char day[16];
 	bool warned;
 
-	if (identity_load(k->conf, &identity, &why) != ERR_OK) {
-		report_add(k->report, REPORT_FAIL, subject, "%s", why.text);
-		return;
-	}
-	if (identity.tls == NULL) {
-		report_add(k->report, REPORT_OK, subject,
-		           "none, no listener speaks TLS");
-		return;
-	}
-	c = &identity.certificate;
 	verdict = check_dates(k, c->not_before_ms, c->not_after_ms);
-	warned = identity_warning(&identity, k->now_ms, &why);
+	warned = identity_warning(part, k->now_ms, &why);
 	if (warned && verdict == REPORT_OK)
 		verdict = REPORT_WARN;
-	report_add(k->report, verdict, subject, "for %s, until %s%s%s",
-	           c->names, certificate_day(c->not_after_ms, day),
-	           warned ? "; " : "", warned ? why.text : "");
+	report_add(k->report, verdict, listener_certificate,
+	           "for %s, until %s%s%s", c->names,
+	           certificate_day(c->not_after_ms, day), warned ? "; " : "",
+	           warned ? why.text : "");
+}
+
+static void check_listener(struct check *k)
+{
+	struct identity identity;
+	struct err_detail why;
+
+	if (identity_load(k->conf, NULL, &identity, &why) != ERR_OK) {
+		report_add(k->report, REPORT_FAIL, listener_certificate, "%s",
+		           why.text);
+		return;
+	}
+	if (identity.count == 0)
+		report_add(k->report, REPORT_OK, listener_certificate,
+		           "none, no listener speaks TLS");
+	for (size_t i = 0; i < identity.count; i++)
+		check_part(k, &identity.parts[i]);
 	identity_done(&identity);
 }
 

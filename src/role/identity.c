@@ -2,11 +2,50 @@
 /* identity - see identity.h. */
 #include "role/identity.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/mem.h"
 
 /* A certificate with the longest chain is some ten thousand bytes. */
 #define PEM_MAX ((size_t)1 << 20)
+
+/* Where a certificate is named in the configuration. */
+struct source {
+	struct err_detail
+		certificate_key; /* "tls.certificate", for sentences */
+	struct err_detail key_key;
+	const char *certificate;
+	const char *key;
+};
+
+/* source_of is the |n|-th: tls.certificate first, if there is one. */
+static struct source source_of(const struct conf *c, size_t n)
+{
+	const struct conf_certificate *entry;
+	struct source s;
+
+	if (n == 0 && c->tls_certificate != NULL) {
+		(void)err_set(&s.certificate_key, 0, "tls.certificate");
+		(void)err_set(&s.key_key, 0, "tls.key");
+		s.certificate = c->tls_certificate;
+		s.key = c->tls_key;
+	} else {
+		n -= c->tls_certificate != NULL;
+		entry = &c->tls_certificates.list[n];
+		(void)err_set(&s.certificate_key, 0,
+		              "tls.certificates, entry %zu: certificate",
+		              n + 1);
+		(void)err_set(&s.key_key, 0, "tls.certificates, entry %zu: key",
+		              n + 1);
+		s.certificate = entry->certificate;
+		s.key = entry->key;
+	}
+	if (s.key == NULL)
+		s.key = s.certificate;
+	return s;
+}
 
 /* load_pem reads the file that |key| names. */
 static int load_pem(const char *key, const char *path, struct buf *out,
@@ -19,52 +58,87 @@ static int load_pem(const char *key, const char *path, struct buf *out,
 	return ERR_OK;
 }
 
-static int load(const struct conf *c, struct identity *i,
-                struct err_detail *detail)
+/* make_part reads what is in the two files. */
+static int make_part(const struct source *s, struct tls_server_opts *opts,
+                     struct identity_part *part, struct tls_ctx **ctx_r,
+                     struct err_detail *detail)
 {
-	const char *path = c->tls_certificate;
-	const char *key_path = c->tls_key != NULL ? c->tls_key : path;
-	struct tls_server_opts opts = {
-		.min_version = c->tls_min_version,
-		.ciphers = c->tls_ciphers,
-		.ciphersuites = c->tls_ciphersuites,
-		.groups = c->tls_groups,
-		.alpn = "imap",
-	};
 	struct err_detail why;
+	int rc = tls_server_new(opts, ctx_r, &why);
+
+	part->path = s->certificate;
+	part->key_exposed = file_is_exposed(s->key);
+	if (rc != ERR_OK)
+		return err_set(detail, ERR_INVALID, "%s %s, %s %s: %s",
+		               s->certificate_key.text, s->certificate,
+		               s->key_key.text, s->key, why.text);
+	rc = certificate_read(opts->certificate, &part->certificate);
+	if (rc != ERR_OK)
+		tls_ctx_free(ctx_r);
+	return rc;
+}
+
+/* load_part makes a context of |s|, the caller's to free. */
+static int load_part(const struct source *s, struct tls_server_opts *opts,
+                     struct identity_part *part, struct tls_ctx **ctx_r,
+                     struct err_detail *detail)
+{
 	struct buf certificate;
 	struct buf key;
 	int rc;
 
 	buf_init(&certificate, PEM_MAX);
 	buf_init(&key, PEM_MAX);
-	rc = load_pem("tls.certificate", path, &certificate, detail);
+	rc = load_pem(s->certificate_key.text, s->certificate, &certificate,
+	              detail);
 	if (rc == ERR_OK)
-		rc = load_pem("tls.key", key_path, &key, detail);
-	if (rc != ERR_OK)
-		goto out;
-	opts.certificate = buf_str(&certificate);
-	opts.key = buf_str(&key);
-	rc = tls_server_new(&opts, &i->tls, &why);
-	if (rc != ERR_OK)
-		rc = err_set(detail, ERR_INVALID,
-		             "tls.certificate %s, tls.key %s: %s", path,
-		             key_path, why.text);
-	else
-		rc = certificate_read(opts.certificate, &i->certificate);
-	i->key_exposed = file_is_exposed(key_path);
-out:
+		rc = load_pem(s->key_key.text, s->key, &key, detail);
+	opts->certificate = buf_str(&certificate);
+	opts->key = buf_str(&key);
+	if (rc == ERR_OK)
+		rc = make_part(s, opts, part, ctx_r, detail);
 	buf_reset(&key);
 	buf_reset(&certificate);
 	return rc;
 }
 
-int identity_load(const struct conf *c, struct identity *i_r,
-                  struct err_detail *detail)
+/* add_part loads the next one: the first is shown to those who ask for none
+ * that there is. */
+static int add_part(const struct conf *c, struct tls_server_opts *opts,
+                    struct identity *i, struct err_detail *detail)
 {
-	struct identity i = { 0 };
-	int rc = c->tls_certificate != NULL ? load(c, &i, detail) : ERR_OK;
+	struct source s = source_of(c, i->count);
+	struct tls_ctx *ctx;
+	int rc = load_part(&s, opts, &i->parts[i->count], &ctx, detail);
 
+	if (rc != ERR_OK)
+		return rc;
+	if (i->count++ == 0) {
+		i->tls = ctx;
+	} else {
+		tls_server_also(i->tls, ctx);
+		tls_ctx_free(&ctx);
+	}
+	return ERR_OK;
+}
+
+int identity_load(const struct conf *c, struct tls_tickets *tickets,
+                  struct identity *i_r, struct err_detail *detail)
+{
+	size_t count = c->tls_certificates.count + (c->tls_certificate != NULL);
+	struct identity i = { .parts = xcalloc(count, sizeof(*i.parts)) };
+	struct tls_server_opts opts = {
+		.min_version = c->tls_min_version,
+		.ciphers = c->tls_ciphers,
+		.ciphersuites = c->tls_ciphersuites,
+		.groups = c->tls_groups,
+		.alpn = "imap",
+		.tickets = tickets,
+	};
+	int rc = ERR_OK;
+
+	while (rc == ERR_OK && i.count < count)
+		rc = add_part(c, &opts, &i, detail);
 	if (rc == ERR_OK)
 		*i_r = i;
 	else
@@ -75,20 +149,21 @@ int identity_load(const struct conf *c, struct identity *i_r,
 void identity_done(struct identity *i)
 {
 	tls_ctx_free(&i->tls);
+	free(i->parts);
+	*i = (struct identity){ 0 };
 }
 
-bool identity_warning(const struct identity *i, int64_t now_ms,
+bool identity_warning(const struct identity_part *part, int64_t now_ms,
                       struct err_detail *detail)
 {
 	struct err_detail first = { "" };
-	bool said = i->tls != NULL &&
-	            certificate_warning(&i->certificate, now_ms, &first);
+	bool said = certificate_warning(&part->certificate, now_ms, &first);
 
-	if (i->key_exposed)
+	if (part->key_exposed)
 		(void)err_set(detail, ERR_OK,
 		              "%s%severy user of this machine can read the key",
 		              first.text, said ? "; " : "");
 	else if (said)
 		*detail = first;
-	return said || i->key_exposed;
+	return said || part->key_exposed;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* identity - the certificate and key that clients are shown, as the
+/* identity - the certificates and keys that clients are shown, as the
  * configuration names them. */
 #ifndef ROLE_IDENTITY_H
 #define ROLE_IDENTITY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -12,24 +13,35 @@
 #include "net/certificate.h"
 #include "net/tls.h"
 
-struct identity {
-	struct tls_ctx *tls; /* NULL: no listener needs it */
+struct tls_tickets;
+
+/* One certificate with its key. */
+struct identity_part {
+	const char *path; /* the configuration's */
 	struct certificate certificate;
 	bool key_exposed; /* every user of this machine can read it */
 };
 
+struct identity {
+	struct tls_ctx *tls; /* NULL: no listener needs it */
+	struct identity_part *parts;
+	size_t count;
+};
+
 /*
- * identity_load reads tls.* of |c|. Results: 0, ended by identity_done;
- * ERR_INVALID with a sentence that names the key and the file.
+ * identity_load reads the files of tls.* of |c|, which must outlive |i_r|;
+ * sessions are resumed under |tickets| (NULL: not). Results: 0, ended by
+ * identity_done; ERR_INVALID with a sentence that names the key and the file.
  */
-int identity_load(const struct conf *c, struct identity *i_r,
-                  struct err_detail *detail)
+int identity_load(const struct conf *c, struct tls_tickets *tickets,
+                  struct identity *i_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 void identity_done(struct identity *i);
 
-/* identity_warning says in a sentence what is unusual at |now_ms|, which keeps
- * nobody from starting. Returns false when there is nothing to say. */
-bool identity_warning(const struct identity *i, int64_t now_ms,
+/* identity_warning says in a sentence what is unusual of |part| at |now_ms|,
+ * which keeps nobody from starting. Returns false when there is nothing to say.
+ */
+bool identity_warning(const struct identity_part *part, int64_t now_ms,
                       struct err_detail *detail);
 
 #endif

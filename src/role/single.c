@@ -52,7 +52,9 @@ static void on_reload(int signo, void *arg)
 	const struct single *s = arg;
 
 	(void)signo;
-	log_info(&s->log, "SIGHUP: reading the credential for APNs again");
+	log_info(&s->log, "SIGHUP: reading certificates and the credential for "
+	                  "APNs again");
+	worker_reload(s->worker);
 	push_role_reload(s->push);
 }
 

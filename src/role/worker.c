@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "net/tls_tickets.h"
 #include "proxy/proxy.h"
 #include "role/identity.h"
 #include "role/listeners.h"
@@ -15,31 +16,43 @@ static const struct log_ctx worker_log = { LOG_TLS, 0 };
 
 struct worker {
 	const struct conf *conf;
+	struct tls_tickets tickets;
+	struct loop_timer *rotation; /* of their keys */
 	struct identity identity;
 	struct targets backends;
 	struct str *hide; /* capability.hide; the strings are |conf|'s */
 	struct proxy *proxy;
 };
 
+/* warn tells of certificates that are used although they are unusual. */
+static void warn(const struct identity *identity)
+{
+	int64_t now_ms = (int64_t)time(NULL) * 1000;
+	struct err_detail why;
+
+	for (size_t i = 0; i < identity->count; i++)
+		if (identity_warning(&identity->parts[i], now_ms, &why))
+			log_warn(&worker_log, "tls.certificate %s: %s",
+			         identity->parts[i].path, why.text);
+}
+
 int worker_load(const struct conf *c, struct worker **w_r,
                 struct err_detail *detail)
 {
 	struct worker *w = xcalloc(1, sizeof(*w));
-	struct err_detail why;
 	int rc;
 
 	w->conf = c;
+	tls_tickets_init(&w->tickets);
 	w->hide = conf_strs(&c->capability_hide);
-	rc = identity_load(c, &w->identity, detail);
+	rc = identity_load(c, &w->tickets, &w->identity, detail);
 	if (rc == ERR_OK)
 		rc = targets_load(c, &w->backends, detail);
 	if (rc != ERR_OK) {
 		worker_free(&w);
 		return rc;
 	}
-	if (identity_warning(&w->identity, (int64_t)time(NULL) * 1000, &why))
-		log_warn(&worker_log, "tls.certificate %s: %s",
-		         c->tls_certificate, why.text);
+	warn(&w->identity);
 	*w_r = w;
 	return ERR_OK;
 }
@@ -52,6 +65,14 @@ int worker_check(const struct conf *c, struct err_detail *detail)
 	if (rc == ERR_OK)
 		worker_free(&w);
 	return rc;
+}
+
+static void on_rotation(void *arg)
+{
+	struct worker *w = arg;
+
+	tls_tickets_rotate(&w->tickets);
+	loop_timer_set(w->rotation, TLS_TICKETS_MS);
 }
 
 static int start_proxy(struct worker *w, struct loop *loop,
@@ -87,9 +108,31 @@ int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
 
 	if (rc != ERR_OK)
 		return rc;
+	w->rotation = loop_timer_new(loop, on_rotation, w);
+	loop_timer_set(w->rotation, TLS_TICKETS_MS);
 	rc = start_proxy(w, loop, resolver, service, &l, detail);
 	listeners_done(&l);
 	return rc;
+}
+
+void worker_reload(struct worker *w)
+{
+	struct identity fresh;
+	struct err_detail why;
+
+	if (w->identity.count == 0)
+		return;
+	if (identity_load(w->conf, &w->tickets, &fresh, &why) != ERR_OK) {
+		log_error(&worker_log, "the certificates in use stay: %s",
+		          why.text);
+		return;
+	}
+	proxy_set_tls(w->proxy, fresh.tls);
+	identity_done(&w->identity);
+	w->identity = fresh;
+	log_info(&worker_log, "certificates are read again count=%zu",
+	         fresh.count);
+	warn(&w->identity);
 }
 
 void worker_drain(struct worker *w, loop_fn *empty, void *arg)
@@ -107,6 +150,8 @@ void worker_free(struct worker **worker)
 	proxy_free(&w->proxy);
 	targets_done(&w->backends);
 	identity_done(&w->identity);
+	loop_timer_free(&w->rotation);
+	tls_tickets_done(&w->tickets);
 	free(w->hide);
 	free(w);
 	*worker = NULL;

@@ -34,6 +34,10 @@ int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
                  struct service *service, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
+/* worker_reload reads certificates and keys again, for clients that come from
+ * now on. If one cannot be used all stay as they were, and the log says why. */
+void worker_reload(struct worker *w);
+
 /* worker_drain stops accepting and calls |empty| as proxy_drain does. */
 void worker_drain(struct worker *w, loop_fn *empty, void *arg);
 

@@ -477,6 +477,11 @@ bool imap_framer_at_start(const struct imap_framer *f)
 	return f->state == STATE_START && f->held.len == f->given;
 }
 
+bool imap_framer_gave_nothing(const struct imap_framer *f)
+{
+	return f->state == STATE_START;
+}
+
 const char *imap_frame_error_text(enum imap_frame_error error)
 {
 	switch (error) {

@@ -138,6 +138,10 @@ void imap_framer_skip_literal(struct imap_framer *f);
  * stream handed to someone else. */
 bool imap_framer_at_start(const struct imap_framer *f);
 
+/* imap_framer_gave_nothing: of the command or response at hand no frame was
+ * given out yet, though octets of it may be held. */
+bool imap_framer_gave_nothing(const struct imap_framer *f);
+
 /* imap_frame_error_text says what was wrong, for a BAD or BYE line. */
 const char *imap_frame_error_text(enum imap_frame_error error);
 

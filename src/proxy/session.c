@@ -353,13 +353,13 @@ static void on_client_open(void *arg)
 }
 
 /* The client said all it will say. Replies to what it asked still go out, as
- * far as that can end by itself. */
+ * far as that can end by itself; a line without an end is no command. */
 static void on_client_eof(void *arg)
 {
 	struct session *s = arg;
 
 	if (s->state != SESSION_RELAY || s->input != INPUT_COMMAND ||
-	    !imap_framer_at_start(&s->from_client) ||
+	    !imap_framer_gave_nothing(&s->from_client) ||
 	    inflight_is_empty(&s->inflight)) {
 		session_close(s, "client closed");
 		return;

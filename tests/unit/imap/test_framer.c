@@ -402,9 +402,15 @@ static void start_is_between_commands_only(void **state)
 	for (int i = 0; i < 4; i++) {
 		(void)next(&f, &in, &frame);
 		assert_false(imap_framer_at_start(&f));
+		assert_false(imap_framer_gave_nothing(&f));
 	}
 	assert_str(next(&f, &in, &frame), "\r\n");
 	assert_true(imap_framer_at_start(&f));
+	assert_true(imap_framer_gave_nothing(&f));
+	in = STR("b NO");
+	assert_int_equal(imap_framer_next(&f, &in, &frame), ERR_MORE);
+	assert_false(imap_framer_at_start(&f));
+	assert_true(imap_framer_gave_nothing(&f));
 	imap_framer_done(&f);
 }
 

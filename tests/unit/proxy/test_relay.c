@@ -374,7 +374,7 @@ static void half_closed_client_gets_its_replies(void **arg)
 
 	(void)arg;
 	begin(&st);
-	fake_push(st.client, STR("a NOOP\r\nb COMPRESS DEFLATE\r\n"));
+	fake_push(st.client, STR("a NOOP\r\nb COMPRESS DEFLATE\r\nc NO"));
 	fake_push_eof(st.client);
 	fake_run(st.loop);
 	assert_false(fake_is_closed(st.backend));

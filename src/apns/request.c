@@ -20,18 +20,13 @@ static bool is_token(struct str s)
 	       s.len % 2 == 0 && codec_is_hex(s);
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
-}
-
 static void set_path(struct apns_request *r, struct str token)
 {
 	struct str prefix = STR("/3/device/");
 
 	memcpy(r->path, prefix.data, prefix.len);
 	for (size_t i = 0; i < token.len; i++)
-		r->path[prefix.len + i] = lower(token.data[i]);
+		r->path[prefix.len + i] = str_lower(token.data[i]);
 	r->path[prefix.len + token.len] = '\0';
 }
 

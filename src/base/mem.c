@@ -33,6 +33,14 @@ void *xrealloc(void *old, size_t n, size_t size)
 	return data;
 }
 
+void *xgrow(void *array, size_t *count, size_t size)
+{
+	if ((*count & (*count - 1)) == 0)
+		array = xrealloc(array, *count > 0 ? *count * 2 : 1, size);
+	++*count;
+	return array;
+}
+
 char *xstrdup(const char *text)
 {
 	char *copy;

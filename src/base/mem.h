@@ -16,6 +16,12 @@ void *xcalloc(size_t n, size_t size)
 void *xrealloc(void *old, size_t n, size_t size)
 	__attribute__((returns_nonnull, alloc_size(2, 3)));
 
+/* xgrow makes room for one more in an array of |*count| objects, which it
+ * counts. No capacity is kept: it is the power of two at or above the count, so
+ * an array grows by this alone. */
+void *xgrow(void *array, size_t *count, size_t size)
+	__attribute__((returns_nonnull));
+
 /* xstrdup copies a C string of our own; NULL gives NULL. */
 char *xstrdup(const char *text);
 

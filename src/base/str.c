@@ -27,8 +27,7 @@ bool str_eq(struct str a, struct str b)
 	       (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-/* Not tolower: the locale has no say in a protocol. */
-static char lower(char c)
+char str_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
@@ -38,7 +37,7 @@ bool str_ieq(struct str a, struct str b)
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if (lower(a.data[i]) != lower(b.data[i]))
+		if (str_lower(a.data[i]) != str_lower(b.data[i]))
 			return false;
 	return true;
 }

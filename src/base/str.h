@@ -28,6 +28,10 @@ struct str str_new(const void *data, size_t len);
 /* str_eq compares byte by byte; empty equals empty, NULL or not. */
 bool str_eq(struct str a, struct str b);
 
+/* str_lower makes an ASCII letter a small one. Not tolower: the locale has no
+ * say in a protocol. */
+char str_lower(char c);
+
 /* str_ieq compares ASCII letters without case, all else byte by byte. */
 bool str_ieq(struct str a, struct str b);
 

@@ -16,6 +16,11 @@ bool imap_mailbox_is_inbox(struct str name)
 	return str_ieq(name, STR("INBOX"));
 }
 
+struct str imap_mailbox_key(struct str name)
+{
+	return imap_mailbox_is_inbox(name) ? STR("INBOX") : name;
+}
+
 bool imap_mailbox_eq(struct str a, struct str b)
 {
 	return str_eq(a, b) ||

@@ -11,6 +11,9 @@
 /* imap_mailbox_is_inbox: INBOX in any case (RFC 9051 section 5.1). */
 bool imap_mailbox_is_inbox(struct str name);
 
+/* imap_mailbox_key is the one spelling of |name|: "INBOX", or as it is. */
+struct str imap_mailbox_key(struct str name);
+
 /* imap_mailbox_eq: the same name; INBOX without case, all else exactly. */
 bool imap_mailbox_eq(struct str a, struct str b);
 

@@ -25,21 +25,11 @@ struct builder {
 	size_t login_gone_count;
 };
 
-/* grow makes room for one more in an array of |*count|, whose capacity is the
- * power of two at or above that. */
-static void *grow(void *array, size_t *count, size_t size)
-{
-	if ((*count & (*count - 1)) == 0)
-		array = xrealloc(array, *count > 0 ? *count * 2 : 1, size);
-	++*count;
-	return array;
-}
-
 /* ADD appends |value| to the array |name| of the builder |b|. */
-#define ADD(b, name, count, value)                                            \
-	do {                                                                  \
-		(b)->name = grow((b)->name, &(b)->count, sizeof(*(b)->name)); \
-		(b)->name[(b)->count - 1] = (value);                          \
+#define ADD(b, name, count, value)                                             \
+	do {                                                                   \
+		(b)->name = xgrow((b)->name, &(b)->count, sizeof(*(b)->name)); \
+		(b)->name[(b)->count - 1] = (value);                           \
 	} while (0)
 
 /* add_row puts one row in its array. */

@@ -30,12 +30,6 @@ static struct ledger_registration *find_registration(const struct ledger *l,
 	return r;
 }
 
-/* mailbox_key is the spelling under which a state is kept. */
-static struct str mailbox_key(struct str mailbox)
-{
-	return imap_mailbox_is_inbox(mailbox) ? STR("INBOX") : mailbox;
-}
-
 /* Users. */
 
 static struct ledger_user *make_user(struct ledger *l, struct str name)
@@ -361,7 +355,7 @@ void ledger_forget_id(struct ledger *l, uint64_t id)
 static struct ledger_state *find_state(const struct ledger_user *u,
                                        struct str mailbox)
 {
-	struct str key = mailbox_key(mailbox);
+	struct str key = imap_mailbox_key(mailbox);
 	struct ledger_state *s = NULL;
 
 	if (u != NULL)
@@ -388,7 +382,7 @@ void ledger_state_put(struct ledger *l, const struct store_state *row)
 		s = xcalloc(1, sizeof(*s));
 		s->base.kind = LEDGER_STATE;
 		s->user = u;
-		s->row.mailbox = str_dup(mailbox_key(row->mailbox));
+		s->row.mailbox = str_dup(imap_mailbox_key(row->mailbox));
 		HASH_ADD_KEYPTR(by_mailbox, u->states, s->row.mailbox.data,
 		                s->row.mailbox.len, s);
 	}

@@ -54,11 +54,6 @@ struct service {
 
 /* Users. */
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* user_of writes the name under which the registry knows a login to |out|,
  * which it begins. Results: 0; ERR_LIMIT, longer than any login. */
 static int user_of(const struct service *s, struct str login_name,
@@ -77,7 +72,7 @@ static int user_of(const struct service *s, struct str login_name,
 			rc = buf_add(out, s->default_domain);
 	}
 	for (size_t i = 0; rc == ERR_OK && s->lowercase && i < out->len; i++)
-		out->data[i] = lower(out->data[i]);
+		out->data[i] = str_lower(out->data[i]);
 	return rc;
 }
 

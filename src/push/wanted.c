@@ -10,12 +10,6 @@
 #include "base/mem.h"
 #include "imap/mailbox.h"
 
-/* key_of is the one spelling of a mailbox. */
-static struct str key_of(struct str mailbox)
-{
-	return imap_mailbox_is_inbox(mailbox) ? STR("INBOX") : mailbox;
-}
-
 static int by_name(const void *pa, const void *pb)
 {
 	const struct store_mailbox *a = pa;
@@ -39,7 +33,8 @@ static size_t collect(const struct ledger_user *u, struct store_mailbox *items)
 		for (size_t i = 0; i < r->mailbox_count; i++, count++) {
 			if (items == NULL)
 				continue;
-			items[count].name = key_of(r->mailboxes[i].name);
+			items[count].name =
+				imap_mailbox_key(r->mailboxes[i].name);
 			items[count].proved = r->mailboxes[i].proved;
 		}
 	}
@@ -77,7 +72,7 @@ void wanted_done(struct wanted *w)
 static const struct store_mailbox *find(const struct wanted *w,
                                         struct str mailbox)
 {
-	const struct store_mailbox key = { key_of(mailbox), false };
+	const struct store_mailbox key = { imap_mailbox_key(mailbox), false };
 
 	return bsearch(&key, w->items, w->count, sizeof(*w->items), by_name);
 }

@@ -22,19 +22,8 @@ void sqlite_rows_done(struct sqlite_rows *r)
 	r->snapshot = (struct store_snapshot){ 0 };
 }
 
-/* add_row makes room for one more in an array of |*count| rows: its capacity
- * is the power of two at or above that. */
-static void *add_row(void *rows, size_t *count, size_t size)
-{
-	if ((*count & (*count - 1)) == 0)
-		rows = xrealloc(rows, *count > 0 ? *count * 2 : 1, size);
-	++*count;
-	return rows;
-}
-
-#define ADD_ROW(rows, count)                                  \
-	((rows) = add_row((rows), &(count), sizeof(*(rows))), \
-	 &(rows)[(count)-1])
+#define ADD_ROW(rows, count) \
+	((rows) = xgrow((rows), &(count), sizeof(*(rows))), &(rows)[(count)-1])
 
 /* read_str copies a column to the pool. */
 static struct str read_str(struct sqlite_rows *r, sqlite3_stmt *stmt, int at)

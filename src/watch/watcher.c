@@ -293,7 +293,6 @@ struct wishes {
 	uint64_t now_ms;
 	struct store_mailbox *items;
 	size_t count;
-	size_t room;
 };
 
 static void add_wish(void *arg, struct str mailbox, bool proved)
@@ -302,13 +301,10 @@ static void add_wish(void *arg, struct str mailbox, bool proved)
 
 	if (aside_has(wishes->aside, mailbox, wishes->now_ms))
 		return;
-	if (wishes->count == wishes->room) {
-		wishes->room = wishes->room * 2 + 8;
-		wishes->items = xrealloc(wishes->items, wishes->room,
-		                         sizeof(*wishes->items));
-	}
-	wishes->items[wishes->count].name = mailbox;
-	wishes->items[wishes->count++].proved = proved;
+	wishes->items =
+		xgrow(wishes->items, &wishes->count, sizeof(*wishes->items));
+	wishes->items[wishes->count - 1].name = mailbox;
+	wishes->items[wishes->count - 1].proved = proved;
 }
 
 /* watcher_update tells the dialogue what is wanted, as soon as it can hear

@@ -30,6 +30,22 @@ static void xrealloc_keeps_content_and_is_never_null(void **state)
 	free(data);
 }
 
+static void xgrow_has_room_for_each(void **state)
+{
+	size_t count = 0;
+	int *numbers = NULL;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		numbers = xgrow(numbers, &count, sizeof(*numbers));
+		assert_int_equal(count, i + 1);
+		numbers[i] = i;
+	}
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(numbers[i], i);
+	free(numbers);
+}
+
 static void xstrdup_copies_and_keeps_null(void **state)
 {
 	const char *text = "text";
@@ -57,6 +73,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(xcalloc_is_zeroed_and_never_null),
 		cmocka_unit_test(xrealloc_keeps_content_and_is_never_null),
+		cmocka_unit_test(xgrow_has_room_for_each),
 		cmocka_unit_test(xstrdup_copies_and_keeps_null),
 		cmocka_unit_test(wipe_overwrites_all_of_it_and_no_more),
 	};

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * sqlite_file - what happens to the file as a whole. Rows are the business of
- * sqlite_rows.
+ * sqlite_rows. SQLite maps the index of the log (-shm) into memory: whoever
+ * cuts that short in place ends us by SIGBUS, though no row is lost. It would
+ * be in the heap if we locked the file for ourselves, but then nobody else
+ * could look into it, -t and check among them.
  */
 #include "store/sqlite_file.h"
 

@@ -8,6 +8,7 @@
 #include "net/certificate.h"
 #include "proxy/probe.h"
 #include "role/check_impl.h"
+#include "role/logins.h"
 #include "role/target.h"
 
 #define LIST_MAX ((size_t)16384)
@@ -80,6 +81,8 @@ static void add_capabilities(const struct look *l, struct str list)
 	struct str *words = conf_strs(hide);
 	const struct imap_capability_policy policy = {
 		.offer_push = true,
+		.needs_passwords = k->conf->push_enabled &&
+		                   !logins_are_masters(k->conf),
 		.hide = words,
 		.hide_count = hide->count,
 	};

@@ -22,7 +22,7 @@ allowplaintext: yes
 sasl_pwcheck_method: auxprop
 sasl_auxprop_plugin: sasldb
 sasl_sasldb_path: {folder}/sasldb2
-sasl_mech_list: PLAIN LOGIN
+sasl_mech_list: {mechanisms}
 servername: localhost
 virtdomains: off
 unixhierarchysep: yes
@@ -61,13 +61,17 @@ DAEMON {{
 
 
 class Cyrus:
-    """|topic|: what its own XAPPLEPUSHSERVICE answers; None: it has none."""
+    """
+    |topic|: what its own XAPPLEPUSHSERVICE answers; None: it has none.
+    |mechanisms| of SASL.
+    """
 
     name = "cyrus"
     prefix = ""
     master = ("master", "Qualm-69-master-Jinx")
 
-    def __init__(self, folder, unpacked, topic=None):
+    def __init__(self, folder, unpacked, topic=None,
+                 mechanisms="PLAIN LOGIN"):
         self.folder = folder = Path(folder)
         for part in ("conf/socket", "conf/msg", "conf/log", "conf/ptclient",
                      "conf/sync", "spool", "run"):
@@ -79,7 +83,7 @@ class Cyrus:
         self.lmtp_port = free_port()
         names = dict(folder=folder, bin=root / "usr/lib/cyrus/bin",
                      system=SYSTEM, topic=topic, port=self.port,
-                     lmtp_port=self.lmtp_port)
+                     lmtp_port=self.lmtp_port, mechanisms=mechanisms)
         (folder / "imapd.conf").write_text(
             (IMAPD + (APS if topic else "")).format(**names))
         (folder / "cyrus.conf").write_text(MASTER.format(**names))

@@ -3,6 +3,7 @@
 A throw-away Dovecot 2.3: IMAP, IMAPS, both for the PROXY protocol, and LMTP on
 loopback, any user.
 """
+import base64
 import grp
 import itertools
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import lmtp
 from process import Process, free_port, next_second
+from sasl import TOKEN_KEY
 
 CONF = """
 base_dir = {folder}/run
@@ -22,7 +24,8 @@ ssl = yes
 ssl_cert = <{cert}
 ssl_key = <{key}
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 \
+  xoauth2 oauthbearer
 auth_master_user_separator = *
 mail_location = maildir:~/Maildir
 first_valid_uid = 1
@@ -35,6 +38,11 @@ passdb {{
   master = yes
   args = {folder}/masters
   result_success = continue
+}}
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
 }}
 {passdb}
 userdb {{
@@ -99,6 +107,14 @@ passdb {{
 }}
 """
 
+# Tokens are checked on the spot.
+OAUTH2 = """
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={folder}/keys/
+username_attribute = sub
+issuers = tests
+"""
+
 # Everything as the one who starts it, when that is not root.
 ROOTLESS = """
 default_internal_user = {user}
@@ -148,6 +164,11 @@ class Dovecot:
         self.conf = self.folder / "dovecot.conf"
         (self.folder / "masters").write_text("%s:{PLAIN}%s\n" % self.master)
         (self.folder / "passwords").touch()
+        (self.folder / "oauth2.conf").write_text(
+            OAUTH2.format(folder=self.folder))
+        key = self.folder / "keys/default/HS256/default"
+        key.parent.mkdir(parents=True)
+        key.write_bytes(base64.b64encode(TOKEN_KEY))
         passdb = (NAMED if named else ANYBODY).format(folder=self.folder,
                                                       secret=self.secret)
         self.conf.write_text(CONF.format(

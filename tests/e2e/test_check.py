@@ -86,7 +86,8 @@ def test_all_is_good(check, apple):
             ("backend", r"127\.0\.0\.1:\d+, TLSv1\.3, certificate verified "
                         r"for localhost.*, until 20"),
             ("capabilities", r": IMAP4rev1 .*; of these not shown: "
-                             r"LOGIN-REFERRALS AUTH=LOGIN$"),
+                             r"LOGIN-REFERRALS AUTH=CRAM-MD5 AUTH=SCRAM-SHA-1 "
+                             r"AUTH=SCRAM-SHA-256$"),
             ("watching", "IDLE"),
             ("credential", r"topic %s, until 20\d\d-\d\d-\d\d, the key "
                            r"matches" % re.escape(apns_certs.TOPIC)),

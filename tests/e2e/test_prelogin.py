@@ -31,7 +31,8 @@ def test_commands_of_its_own(bell, server):
         assert word in shown
     assert not [word for word in shown
                 if re.match("STARTTLS|LOGINDISABLED|COMPRESS|LOGIN-REFERRALS"
-                            "|AUTH=(?!PLAIN)", word)], shown
+                            "|AUTH=(?!PLAIN|LOGIN|XOAUTH2|OAUTHBEARER)",
+                            word)], shown
     assert capabilities(client.ok("CAPABILITY")[0])
     client.ok("NOOP")
     assert client.ok("ID NIL")[0] == b"* ID NIL\r\n"
@@ -69,6 +70,8 @@ def test_quoted_passwords_arrive_as_they_are(bell, how):
                 size = int(re.search(rb"\{(\d+)\}\r\n\Z", line)[1])
                 peer.send(b"+ go on\r\n")
                 line += peer.lines.read(size) + peer.line()
+            if b"CAPABILITY" in line:
+                peer.send(b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n")
             if b"LOGIN" in line:
                 got.append(line.split(b"LOGIN", 1)[1])
             peer.send(tag + b" OK done\r\n")

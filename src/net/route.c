@@ -22,3 +22,8 @@ size_t routes_find(const struct routes *r, struct str user)
 			return r->list[i].target;
 	return r->fallback;
 }
+
+bool routes_need_names(const struct routes *r)
+{
+	return r->target_count > 1 || r->fallback == ROUTES_NONE;
+}

@@ -6,6 +6,7 @@
 #ifndef NET_ROUTE_H
 #define NET_ROUTE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ struct routes {
  * was given at login or as the registry has it, or empty where a login gives
  * none; ROUTES_NONE: none. */
 size_t routes_find(const struct routes *r, struct str user);
+
+/* routes_need_names: which target it is depends on the user. */
+bool routes_need_names(const struct routes *r);
 
 /* route_domain is what follows the last @ of |user|; empty if there is none. */
 struct str route_domain(struct str user);

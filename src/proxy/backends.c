@@ -108,12 +108,6 @@ struct backend *backends_find(const struct backends *all, struct str user)
 	return target == ROUTES_NONE ? NULL : all->list[target];
 }
 
-bool backends_need_names(const struct backends *all)
-{
-	return all->routes->target_count > 1 ||
-	       all->routes->fallback == ROUTES_NONE;
-}
-
 struct str backends_greeting(const struct backends *all)
 {
 	return buf_str(&all->greeting);

@@ -26,9 +26,6 @@ void backends_free(struct backends **all);
  * NULL: there is no route for it. */
 struct backend *backends_find(const struct backends *all, struct str user);
 
-/* backends_need_names: which backend it is depends on the user. */
-bool backends_need_names(const struct backends *all);
-
 /* backends_greeting and backends_capability: what those that are known have in
  * common of these lists, empty while none is; borrowed until the next turn. */
 struct str backends_greeting(const struct backends *all);

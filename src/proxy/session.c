@@ -209,7 +209,7 @@ struct imap_capability_policy session_policy(const struct session *s)
 		.pass_push = !s->env->opts->push_enabled,
 		.needs_passwords = s->env->opts->push_enabled &&
 		                   service_keeps_logins(s->env->service),
-		.needs_names = backends_need_names(s->env->backends),
+		.needs_names = routes_need_names(s->env->opts->routes),
 		.binds = backends_bind(s->env->backends),
 		.hide = s->env->opts->hide,
 		.hide_count = s->env->opts->hide_count,

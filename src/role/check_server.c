@@ -18,6 +18,7 @@ struct look {
 	struct check *check;
 	const struct target *target;
 	const struct dial_target *dial;
+	bool needs_names;  /* there are others */
 	const char *where; /* before sentences that leave open which; or "" */
 };
 
@@ -81,8 +82,9 @@ static void add_capabilities(const struct look *l, struct str list)
 	struct str *words = conf_strs(hide);
 	const struct imap_capability_policy policy = {
 		.offer_push = true,
-		.needs_passwords = k->conf->push_enabled &&
-		                   !logins_are_masters(k->conf),
+		.needs_passwords =
+			k->conf->push_enabled && !logins_are_masters(k->conf),
+		.needs_names = l->needs_names,
 		.hide = words,
 		.hide_count = hide->count,
 	};
@@ -199,6 +201,7 @@ static void look_at(struct check *k, const struct targets *t, size_t n)
 	struct look look = { .check = k,
 		             .target = &t->list[n],
 		             .dial = &t->dials[n],
+		             .needs_names = routes_need_names(&t->routes),
 		             .where = "" };
 	struct err_detail where;
 

@@ -75,9 +75,23 @@ static void without_a_fallback_there_is_none(void **arg)
 
 	(void)arg;
 	r.fallback = ROUTES_NONE;
+	assert_true(routes_need_names(&r));
 	assert_int_equal(routes_find(&r, STR("anna")), ROUTES_NONE);
 	assert_int_equal(routes_find(&r, STR("anna@elsewhere")), ROUTES_NONE);
 	assert_int_equal(routes_find(&r, STR("anna@south.example")), SOUTH);
+}
+
+/* One server for all, whatever the routes say. */
+static void names_are_needed_to_choose(void **arg)
+{
+	struct routes r = all;
+
+	(void)arg;
+	assert_true(routes_need_names(&r));
+	r.target_count = 1;
+	assert_false(routes_need_names(&r));
+	r.fallback = ROUTES_NONE;
+	assert_true(routes_need_names(&r));
 }
 
 int main(void)
@@ -86,6 +100,7 @@ int main(void)
 		cmocka_unit_test(domain_decides_without_case),
 		cmocka_unit_test(names_without_a_domain_have_the_default),
 		cmocka_unit_test(without_a_fallback_there_is_none),
+		cmocka_unit_test(names_are_needed_to_choose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

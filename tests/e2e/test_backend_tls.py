@@ -13,6 +13,9 @@ from imapbell import COMMAND, ENVIRONMENT
 from phone import Phone
 from relay import TO_SERVER, Relay
 
+# What goes out in the clear, and the first octet of the handshake.
+ASKED = b"S0 STARTTLS\r\n\x16"
+
 SAID = b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hello\r\n"
 
 
@@ -33,7 +36,7 @@ def test_a_login(bell, dovecot, tls, scheme, port, how):
                    user.encode() not in link.octets(TO_SERVER)
                    for link in relay.links)
         if scheme != "imaps":
-            assert all(link.octets(TO_SERVER).startswith(b"S0 STARTTLS\r\n\x16")
+            assert all(link.octets(TO_SERVER).startswith(ASKED)
                        for link in relay.links)
 
 
@@ -45,7 +48,7 @@ def test_a_watcher(bell, dovecot, tls):
         assert_ok(client.command(Phone("a").command())[-1])
         proxy.wait_log("watching user=%s" % user)
         assert len(relay.links) == 3
-        assert all(link.octets(TO_SERVER).startswith(b"S0 STARTTLS\r\n\x16")
+        assert all(link.octets(TO_SERVER).startswith(ASKED)
                    for link in relay.links)
 
 
@@ -62,7 +65,7 @@ def test_a_login_takes_the_fewest_round_trips(bell, dovecot, tls):
     assert len(chunks) <= 4, chunks
 
 
-# --- servers that are not what they should be ---------------------------------
+# --- servers that are not what they should be --------------------------------
 
 
 def starttls(reply):
@@ -91,7 +94,8 @@ WRONG = {
                     r"1 unencrypted octets behind the OK of STARTTLS"),
     "refused": (starttls(b"S0 NO not now\r\n"),
                 r"the server refuses STARTTLS: not now"),
-    "bad": (starttls(b"S0 BAD what\r\n"), r"the server refuses STARTTLS: what"),
+    "bad": (starttls(b"S0 BAD what\r\n"),
+            r"the server refuses STARTTLS: what"),
     "another_tag": (starttls(b"a1 OK go\r\n"), r"a reply to no command: go"),
     "plus": (starttls(b"+ go\r\n"), r"unexpected continuation"),
     "preauth": (greets(b"* PREAUTH [CAPABILITY IMAP4rev1] hello\r\n"),
@@ -176,7 +180,7 @@ def test_what_was_said_before_is_forgotten(bell, tls):
     assert server.heard[-1] == b'a2 LOGIN "user1" "secret"\r\n'
 
 
-# --- certificates -------------------------------------------------------------
+# --- certificates ------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

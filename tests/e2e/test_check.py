@@ -163,6 +163,37 @@ def test_a_fault_has_its_line(check, tmp_path, tls, apple_certs, options,
     assert list(facts) == [name for name in SUBJECTS if name not in hidden]
 
 
+@pytest.mark.parametrize("way, port, says", [
+    ("none", "port", "not forwarded"),
+    ("proxy-v1", "proxied_port", "of version 1, which the server takes"),
+    ("proxy-v2", "proxied_port", "of version 2, which the server takes"),
+    ("id", "port", "which the server lists"),
+])
+def test_how_the_server_learns_the_address(check, dovecot, way, port, says):
+    facts = check("-b", "imap://localhost:%d" % getattr(dovecot, port), "-o",
+                  "backend.forward=%s" % way)
+    assert facts["client address"][0] == "ok", facts
+    assert says in facts["client address"][1]
+
+
+@pytest.mark.parametrize("way, port, says", [
+    ("proxy-v2", "port", r"expect a PROXY header \(backend\.forward\)\?$"),
+    ("none", "proxied_port", r"expect a PROXY header \(backend\.forward\)\?$"),
+])
+def test_a_way_that_it_does_not_know(check, dovecot, way, port, says):
+    facts = check("-b", "imap://localhost:%d" % getattr(dovecot, port), "-o",
+                  "backend.forward=%s" % way)
+    assert facts.failed() == ["backend"]
+    assert re.search(says, facts["backend"][1]), facts
+
+
+def test_an_id_that_nobody_reads(check, courier):
+    facts = check("-b", "imap://localhost:%d" % courier.port, "-o",
+                  "backend.forward=id")
+    assert facts.failed() == ["client address"]
+    assert "has no ID" in facts["client address"][1]
+
+
 @pytest.mark.parametrize("rule, verdict, says", [
     ({"status": 403, "reason": "BadCertificate"}, "FAIL",
      "the credential is refused: 403 BadCertificate"),

@@ -12,6 +12,8 @@
 #include "net/address.h"
 #include "net/dial.h"
 #include "net/listen.h"
+#include "net/network.h"
+#include "net/preamble.h"
 #include "testnet/testcert.h"
 #include "testnet/testnet.h"
 #include "unit/unit.h"
@@ -31,6 +33,7 @@ struct rig {
 	bool free_in_accept;
 	int accepted[ACCEPTED_MAX];
 	size_t accepted_count;
+	const struct dial_from *from;
 	struct dial *dial;
 	struct end end;
 	int calls;
@@ -110,7 +113,7 @@ static void dial(struct rig *rig, const struct dial_target *target,
                  uint64_t deadline_ms)
 {
 	rig->calls = 0;
-	rig->dial = dial_start(rig->net.loop, rig->resolver, target, NULL,
+	rig->dial = dial_start(rig->net.loop, rig->resolver, target, rig->from,
 	                       deadline_ms, on_dialed, rig);
 	assert_int_equal(rig->calls, 0);
 	testnet_run(&rig->net, was_called, rig);
@@ -189,6 +192,39 @@ static void no_such_name(void **state)
 	rig_done(&rig);
 }
 
+/* The header is the first that goes out, whoever it is for. */
+static void says_for_whom_it_is(void **state)
+{
+	static const char for_client[] =
+		"PROXY TCP4 192.0.2.7 198.51.100.1 4711 993\r\n";
+	static const char for_us[] = "PROXY UNKNOWN\r\n";
+	struct dial_target target = { .host = "127.0.0.1",
+		                      .forward = DIAL_FORWARD_PROXY_V1 };
+	const struct address client = { AF_INET, 4711, { 192, 0, 2, 7 } };
+	const struct address listener = { AF_INET, 993, { 198, 51, 100, 1 } };
+	const struct dial_from from = { &client, &listener };
+
+	(void)state;
+	for (int own = 0; own <= 1; own++) {
+		const char *header = own != 0 ? for_us : for_client;
+		char got[128];
+		struct rig rig;
+
+		rig_init(&rig);
+		target.port = rig.port;
+		rig.from = own != 0 ? NULL : &from;
+		dial(&rig, &target, 5000);
+		assert_int_equal(rig.rc, ERR_OK);
+		testnet_run(&rig.net, was_accepted, &rig);
+		assert_ok(stream_write(rig.end.stream, STR("a1 NOOP\r\n")));
+		testnet_spin(&rig.net, 2);
+		assert_int_equal(recv(rig.accepted[0], got, sizeof(got), 0),
+		                 strlen(header) + 9);
+		assert_memory_equal(got, header, strlen(header));
+		rig_done(&rig);
+	}
+}
+
 /* The peer accepts and then says nothing: only the deadline ends that. */
 static void silent_tls_peer(void **state)
 {
@@ -218,6 +254,7 @@ struct tls_rig {
 	struct testcert *cert;
 	struct tls_ctx *server_tls;
 	struct listener *listener;
+	struct preambles *preambles; /* in front of it, or NULL */
 	struct end server;
 };
 
@@ -276,6 +313,54 @@ static void tls_dial(void **state)
 	assert_ok(stream_write(t.server.stream, STR("* OK\r\n")));
 	end_wait(&t.rig.end, 6);
 	tls_ctx_free(&target.tls);
+	tls_rig_done(&t);
+}
+
+/* on_preamble: the header is off, what follows is the handshake. */
+static void on_preamble(void *arg, const struct preamble *p)
+{
+	struct tls_rig *t = arg;
+
+	assert_int_equal(p->rc, ERR_OK);
+	assert_true(p->header.is_local && p->header.version == PROXY_V2);
+	on_accept_tls(t, p->fd);
+}
+
+static void on_accept_header(void *arg, int fd)
+{
+	struct tls_rig *t = arg;
+
+	preambles_add(t->preambles, fd);
+}
+
+/* The header goes in plain, in front of the handshake. */
+static void tls_behind_a_header(void **state)
+{
+	struct dial_target target = { .host = "localhost",
+		                      .name = "mail.example.org",
+		                      .forward = DIAL_FORWARD_PROXY_V2 };
+	struct network loopback;
+	const struct preamble_opts opts = { .trusted = &loopback,
+		                            .trusted_count = 1,
+		                            .max = 1,
+		                            .timeout_ms = 5000 };
+	struct tls_rig t;
+
+	(void)state;
+	assert_ok(network_parse(STR("127.0.0.0/8"), &loopback));
+	tls_rig_init(&t);
+	listener_free(&t.listener);
+	t.preambles = preambles_new(t.rig.net.loop, &opts, on_preamble, &t);
+	assert_ok(listener_open(t.rig.net.loop, "127.0.0.1", 0,
+	                        on_accept_header, &t, &t.listener, NULL));
+	target.port = listener_port(t.listener);
+	target.tls = testcert_client(t.ca, NULL);
+	dial(&t.rig, &target, 5000);
+	assert_int_equal(t.rig.rc, ERR_OK);
+	assert_true(stream_is_tls(t.rig.end.stream));
+	testnet_run(&t.rig.net, end_is_open, &t.server);
+	tls_ctx_free(&target.tls);
+	preambles_free(&t.preambles);
 	tls_rig_done(&t);
 }
 
@@ -587,7 +672,9 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(no_such_name),
 		cmocka_unit_test(silent_tls_peer),
+		cmocka_unit_test(says_for_whom_it_is),
 		cmocka_unit_test(tls_dial),
+		cmocka_unit_test(tls_behind_a_header),
 		cmocka_unit_test(tls_refusals_name_host_and_culprit),
 		cmocka_unit_test(canceled_at_any_time),
 		cmocka_unit_test(numeric_addresses_need_no_thread),

@@ -192,6 +192,56 @@ static void login_waits_for_a_continuation_without_sasl_ir(void **state)
 	heard(f, TESTWATCH_STATUS);
 }
 
+/* starttls makes the backend one that is spoken to after STARTTLS only, and
+ * lets the watcher get as far as that. */
+static void starttls(struct fixture *f)
+{
+	static char context; /* the fakes only ask whether there is one */
+	void *tls = &context;
+
+	f->t.targets[0].starttls = true;
+	f->t.targets[0].tls = tls;
+	connect_to(f);
+	says(f, TESTWATCH_GREETING);
+	heard(f, "S0 STARTTLS\r\n");
+}
+
+static void login_waits_for_tls(void **state)
+{
+	struct fixture *f = *state;
+
+	starttls(f);
+	says(f, "* CAPABILITY IMAP4rev1 EVIL\r\nS0 OK go\r\n");
+	assert_int_equal(fake_tls_starts(f->peer), 1);
+	assert_string_equal(fake_tls_name(f->peer), "backend");
+	heard(f, "W0 AUTHENTICATE PLAIN\r\n");
+	says(f, "+ \r\n");
+	heard(f, TESTWATCH_ANNA "\r\n");
+	says(f, "W0 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n");
+	heard(f, TESTWATCH_STATUS);
+}
+
+static void octets_before_tls_end_it(void **state)
+{
+	struct fixture *f = *state;
+
+	starttls(f);
+	says(f, "S0 OK go\r\nW0 OK in\r\n");
+	assert_int_equal(fake_tls_starts(f->peer), 0);
+	heard(f, "");
+	has_ended(f, WATCHER_LOST, "10 unencrypted octets");
+}
+
+static void no_login_without_tls(void **state)
+{
+	struct fixture *f = *state;
+
+	starttls(f);
+	says(f, "S0 NO no\r\n");
+	heard(f, "");
+	has_ended(f, WATCHER_LOST, "the server has no STARTTLS: no");
+}
+
 /* Dovecot, Courier and Cyrus: in the reply, not at all, in a line before. */
 static void capabilities_are_taken_from_where_they_are(void **state)
 {
@@ -997,6 +1047,9 @@ int main(void)
 		TEST(connection_without_a_greeting_reaches_nobody),
 		TEST(login_goes_out_after_the_greeting),
 		TEST(login_waits_for_a_continuation_without_sasl_ir),
+		TEST(login_waits_for_tls),
+		TEST(octets_before_tls_end_it),
+		TEST(no_login_without_tls),
 		TEST(capabilities_are_taken_from_where_they_are),
 		TEST(rejected_login_is_told_as_such),
 		TEST(refusal_for_a_while_is_no_rejection),

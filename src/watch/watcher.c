@@ -437,11 +437,11 @@ static void note_capabilities(struct login_try *try, struct str response)
 /* A login that was sent whole is kept no longer. */
 static void watcher_send_login(struct watcher *w, struct buf *out)
 {
-	struct login_try *try = w->try;
+	struct login_try *try;
 
 	watcher_write(w, out);
-	if (w->state == WATCHER_LOGIN &&
-	    try->opening.state == IMAP_OPENING_LOGIN &&
+	try = w->try; /* NULL: that was the end */
+	if (try != NULL && try->opening.state == IMAP_OPENING_LOGIN &&
 	    imap_emit_finished(&try->opening.emit))
 		imap_login_done(&try->login);
 }

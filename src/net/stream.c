@@ -17,7 +17,6 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "net/address.h"
 #include "net/certificate.h"
 #include "net/farewell.h"
 #include "net/loop_io.h"
@@ -86,7 +85,6 @@ struct stream {
 	bool high;    /* output went above STREAM_HIGH_WATER */
 	bool drained; /* on_drained is due */
 	bool told;    /* on_error was called */
-	char peer[ADDRESS_TEXT_MAX];
 };
 
 static void stream_turn(struct stream *s, unsigned int ready);
@@ -474,14 +472,9 @@ static struct stream *stream_new(struct loop *loop, int fd, enum wire_peer who,
                                  struct tls_ctx *tls, const char *name)
 {
 	struct stream *s = xcalloc(1, sizeof(*s));
-	struct address peer;
-	struct address local;
 
 	s->pool = pool_of(loop);
 	wire_init(&s->wire, fd, who);
-	stream_addresses(s, &peer, &local);
-	if (peer.family != AF_UNSPEC)
-		address_print(&peer, s->peer, sizeof(s->peer));
 	if (tls != NULL)
 		wire_start_tls(&s->wire, tls, name);
 	buf_init(&s->in, SCRATCH_BYTES);
@@ -580,11 +573,6 @@ void stream_resume(struct stream *s)
 	s->paused = false;
 	s->poll = true;
 	stream_later(s);
-}
-
-const char *stream_peer(const struct stream *s)
-{
-	return s->peer;
 }
 
 void stream_addresses(const struct stream *s, struct address *peer_r,

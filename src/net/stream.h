@@ -111,9 +111,6 @@ size_t stream_pending(const struct stream *s);
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
-/* stream_peer is the peer's address as text, "203.0.113.9:4711"; borrowed. */
-const char *stream_peer(const struct stream *s);
-
 /* stream_addresses asks for both ends; unknown if the peer is gone. */
 void stream_addresses(const struct stream *s, struct address *peer_r,
                       struct address *local_r);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "imap/capability.h"
+#include "net/address.h"
 #include "net/certificate.h"
 #include "proxy/probe.h"
 #include "role/check_impl.h"
@@ -29,19 +30,22 @@ static void add_connection(const struct look *l, const struct stream *stream)
 	struct check *k = l->check;
 	enum report_verdict verdict;
 	struct certificate cert;
+	struct address remote;
+	struct address local;
+	char peer[ADDRESS_TEXT_MAX];
 	char day[16];
 
+	stream_addresses(stream, &remote, &local);
+	address_print(&remote, peer, sizeof(peer));
 	if (!stream_is_tls(stream)) {
 		report_add(k->report, REPORT_OK, "backend",
-		           "%s answers at %s, without TLS", t->url,
-		           stream_peer(stream));
+		           "%s answers at %s, without TLS", t->url, peer);
 		return;
 	}
 	if (stream_certificate(stream, &cert) != ERR_OK) {
 		report_add(k->report, REPORT_WARN, "backend",
 		           "%s answers at %s, %s, without a certificate",
-		           t->url, stream_peer(stream),
-		           stream_tls_version(stream));
+		           t->url, peer, stream_tls_version(stream));
 		return;
 	}
 	verdict = check_dates(k, cert.not_before_ms, cert.not_after_ms);
@@ -49,7 +53,7 @@ static void add_connection(const struct look *l, const struct stream *stream)
 		verdict = REPORT_WARN;
 	report_add(k->report, verdict, "backend",
 	           "%s answers at %s, %s, certificate %s for %s, until %s",
-	           t->url, stream_peer(stream), stream_tls_version(stream),
+	           t->url, peer, stream_tls_version(stream),
 	           t->verify ? "verified" : "NOT verified", cert.names,
 	           certificate_day(cert.not_after_ms, day));
 }

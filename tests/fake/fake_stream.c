@@ -476,11 +476,6 @@ void stream_resume(struct stream *s)
 	later(s);
 }
 
-const char *stream_peer(const struct stream *s)
-{
-	return s->address;
-}
-
 void stream_addresses(const struct stream *s, struct address *peer_r,
                       struct address *local_r)
 {

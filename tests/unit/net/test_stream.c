@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/address.h"
 #include "net/stream.h"
 #include "testnet/testnet.h"
 #include "unit/unit.h"
@@ -73,20 +74,28 @@ static void events_never_come_from_inside_a_call(void **state)
 	pair_done(&p);
 }
 
-static void peer_address(void **state)
+static void both_addresses(void **state)
 {
+	struct address peer;
+	struct address local;
+	struct address same;
 	struct pair p;
 	int fds[2];
 
 	(void)state;
 	pair_open(&p, PLAIN);
-	assert_memory_equal(stream_peer(p.server.stream), "127.0.0.1:", 10);
+	stream_addresses(p.server.stream, &peer, &local);
+	assert_int_equal(peer.family, AF_INET);
+	assert_int_equal(peer.bytes[0], 127);
+	stream_addresses(p.client.stream, &same, &peer);
+	assert_memory_equal(&same, &local, sizeof(local));
 	pair_done(&p);
 
 	testnet_init(&p.net);
 	assert_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
 	end_init(&p.server, &p.net, stream_accepted(p.net.loop, fds[0], NULL));
-	assert_string_equal(stream_peer(p.server.stream), "unix");
+	stream_addresses(p.server.stream, &peer, &local);
+	assert_int_equal(peer.family, AF_UNIX);
 	end_done(&p.server);
 	assert_ok(close(fds[1]));
 	testnet_done(&p.net);
@@ -357,7 +366,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(echo),
 		cmocka_unit_test(events_never_come_from_inside_a_call),
-		cmocka_unit_test(peer_address),
+		cmocka_unit_test(both_addresses),
 		cmocka_unit_test(every_split),
 		cmocka_unit_test(partial_consume),
 		cmocka_unit_test(pause_and_resume),

@@ -332,8 +332,10 @@ static void on_response(struct session *s, struct str response)
 /* wants_tls: the backend agreed to STARTTLS. */
 static bool wants_tls(const struct session *s)
 {
-	return s->state == SESSION_LOGIN &&
-	       s->login->opening.state == IMAP_OPENING_TLS;
+	const struct login *l = s->login;
+
+	return s->state == SESSION_LOGIN && l != NULL &&
+	       l->opening.state == IMAP_OPENING_TLS;
 }
 
 /* start_tls: |left| octets came behind the OK of STARTTLS. */

@@ -154,20 +154,22 @@ static void cuts(void **state)
 
 static void a_line_has_an_end(void **state)
 {
+	const struct str start = STR("PROXY UNKNOWN ");
 	char text[PROXY_V1_MAX + 1];
 	struct proxy_header h;
 	size_t used;
 
 	(void)state;
 	memset(text, 'x', sizeof(text));
-	memcpy(text, "PROXY UNKNOWN ", 14);
+	memcpy(text, start.data, start.len);
 	assert_int_equal(proxy_protocol_parse(str_new(text, PROXY_V1_MAX - 1),
 	                                      &used, &h),
 	                 ERR_MORE);
 	assert_int_equal(
 		proxy_protocol_parse(str_new(text, PROXY_V1_MAX), &used, &h),
 		ERR_PARSE);
-	memcpy(text + PROXY_V1_MAX - 2, "\r\n", 2);
+	text[PROXY_V1_MAX - 2] = '\r';
+	text[PROXY_V1_MAX - 1] = '\n';
 	assert_ok(proxy_protocol_parse(str_new(text, sizeof(text)), &used, &h));
 	assert_int_equal(used, PROXY_V1_MAX);
 }

@@ -96,16 +96,6 @@ int imap_login_parse(struct str command, struct imap_login *l_r)
 	return rc;
 }
 
-int imap_login_parse_plain(struct str base64, struct imap_login *l_r)
-{
-	struct imap_login l = { .method = IMAP_LOGIN_PLAIN };
-	int rc = imap_sasl_take(&l, base64);
-
-	if (rc == ERR_OK)
-		*l_r = l;
-	return rc;
-}
-
 /* emit_login adds `LOGIN user password`. */
 static int emit_login(const struct imap_login *l, struct imap_emit *e)
 {

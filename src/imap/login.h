@@ -66,10 +66,6 @@ int imap_login_set(struct imap_login *l, struct str authzid, struct str user,
 int imap_login_parse(struct str command, struct imap_login *l_r)
 	__attribute__((warn_unused_result));
 
-/* imap_login_parse_plain reads the base64 of a SASL PLAIN message. */
-int imap_login_parse_plain(struct str base64, struct imap_login *l_r)
-	__attribute__((warn_unused_result));
-
 /*
  * imap_login_emit encodes it as a command with |tag|: LOGIN, or AUTHENTICATE
  * with the initial response in line when |sasl_ir|, else after a stop.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A login, "L" and the command or "P" and the base64 of SASL PLAIN; other
- * letters ask for the initial response, too. What is sent on says the same to
- * the next reader; and no password is left in memory that is given back, other
+ * A login: a letter of kinds[] and what the client says, the command LOGIN or
+ * messages of SASL in base64, a line each; the same letter in lower case asks
+ * for the initial response, too. What is sent on says the same to the next
+ * reader; and no password or token is left in memory that is given back, other
  * than a struct secret's, which wipes its own: every block is searched for it
  * before it is freed (see --wrap in meson.build).
  */
@@ -16,9 +17,20 @@
 #include "base/err.h"
 #include "fuzz/input.h"
 #include "imap/login.h"
+#include "imap/sasl.h"
 
 /* Shorter ones turn up by chance. */
-enum { SECRET_LEAST = 6, EMIT_MAX = 64 * 1024, OCTETS_SHOWN = 3 };
+enum { SECRET_LEAST = 6, EMIT_MAX = 256 * 1024, PIECES_MAX = 3 };
+
+static const struct {
+	char letter;
+	enum imap_login_method method;
+} kinds[] = {
+	{ 'L', IMAP_LOGIN_COMMAND },       { 'P', IMAP_LOGIN_PLAIN },
+	{ 'N', IMAP_LOGIN_LOGIN },         { 'X', IMAP_LOGIN_XOAUTH2 },
+	{ 'B', IMAP_LOGIN_OAUTHBEARER },   { 'C', IMAP_LOGIN_CRAM_MD5 },
+	{ 'S', IMAP_LOGIN_SCRAM_SHA_256 },
+};
 
 /* What no freed block may hold; empty: nothing is searched for. The seeds use
  * the first, so that a login that is refused is watched as well. */
@@ -56,6 +68,9 @@ static void watch(const struct imap_login *l, struct str password)
 {
 	struct str found[] = { password, marker };
 
+	/* SCRAM says the password nowhere, and all the names. */
+	if (l->method == IMAP_LOGIN_SCRAM_SHA_256)
+		return;
 	wanted = marker;
 	for (size_t i = 0; i < 2; i++)
 		if (contains(l->user, found[i]) ||
@@ -65,18 +80,28 @@ static void watch(const struct imap_login *l, struct str password)
 		wanted = password;
 }
 
+static bool may_be_nameless(const struct imap_login *l)
+{
+	return l->method == IMAP_LOGIN_OAUTHBEARER;
+}
+
 static void check_limits(const struct imap_login *l)
 {
 	struct str password = secret_str(l->password);
 
-	assert(l->user.len > 0 && l->user.len <= IMAP_USER_MAX);
+	assert(l->user.len > 0 || may_be_nameless(l));
+	assert(l->user.len <= IMAP_USER_MAX);
 	assert(l->authzid.len <= IMAP_USER_MAX);
-	assert(password.len <= IMAP_PASSWORD_MAX);
+	assert(password.len <= (l->method <= IMAP_LOGIN_LOGIN
+	                                ? IMAP_PASSWORD_MAX
+	                                : IMAP_TOKEN_MAX));
 	assert(str_find(l->user, '\0') == SIZE_MAX);
 	assert(str_find(l->authzid, '\0') == SIZE_MAX);
 	assert(str_find(password, '\0') == SIZE_MAX);
+	assert(imap_login_has_password(l) == (l->method <= IMAP_LOGIN_LOGIN));
 	assert(imap_login_is_other(l) ==
-	       (l->authzid.len > 0 && !str_eq(l->authzid, l->user)));
+	       (l->user.len == 0 ||
+	        (l->authzid.len > 0 && !str_eq(l->authzid, l->user))));
 }
 
 static void check_same(const struct imap_login *a, const struct imap_login *b)
@@ -99,23 +124,46 @@ static void gather(struct imap_emit *e, struct buf *out)
 		must(buf_add(out, piece));
 		pieces++;
 	}
-	assert(pieces <= OCTETS_SHOWN);
+	assert(pieces <= PIECES_MAX);
 	assert(imap_emit_next(e).len == 0);
 }
 
+/* take gives |lines| of a client to |l|, one for each time it is asked. */
+static int take(struct imap_login *l, struct str lines)
+{
+	int rc = ERR_MORE;
+
+	while (rc == ERR_MORE) {
+		struct str line = str_take(&lines, str_find(lines, '\n'));
+
+		if (str_ends(line, STR("\r")))
+			line.len--;
+		if (!str_byte(&lines, '\n') && line.len == 0)
+			rc = ERR_PARSE; /* says no more */
+		else
+			rc = imap_sasl_take(l, line);
+	}
+	if (rc != ERR_OK)
+		imap_login_done(l);
+	return rc;
+}
+
 /* read_again reads what was sent as a server would. */
-static int read_again(const struct imap_login *l, struct str sent, bool sasl_ir,
+static int read_again(const struct imap_login *l, struct str sent,
                       struct imap_login *again_r)
 {
-	struct str head = sasl_ir ? STR("t AUTHENTICATE PLAIN ")
-	                          : STR("t AUTHENTICATE PLAIN\r\n");
+	const struct imap_sasl *m = imap_sasl_of(l->method);
 
-	if (l->method == IMAP_LOGIN_COMMAND)
+	if (m == NULL)
 		return imap_login_parse(sent, again_r);
-	assert(str_starts(sent, head) && str_ends(sent, STR("\r\n")));
-	(void)str_take(&sent, head.len);
-	sent.len -= 2;
-	return imap_login_parse_plain(sent, again_r);
+	assert(str_starts(sent, STR("t AUTHENTICATE ")));
+	(void)str_take(&sent, sizeof("t AUTHENTICATE ") - 1);
+	assert(str_starts(sent, str_of(m->name)));
+	(void)str_take(&sent, strlen(m->name));
+	if (!str_byte(&sent, ' '))
+		assert(str_byte(&sent, '\r') && str_byte(&sent, '\n'));
+	again_r->method = l->method;
+	return take(again_r, sent);
 }
 
 static void check_emit(const struct imap_login *l, bool sasl_ir)
@@ -128,18 +176,44 @@ static void check_emit(const struct imap_login *l, bool sasl_ir)
 	imap_emit_init(&e, EMIT_MAX);
 	must(imap_login_emit(l, STR("t"), sasl_ir, &e));
 	gather(&e, &sent);
-	must(read_again(l, buf_str(&sent), sasl_ir, &again));
+	must(read_again(l, buf_str(&sent), &again));
 	check_same(l, &again);
 	imap_login_done(&again);
 	imap_emit_done(&e);
 	buf_reset(&sent);
 }
 
+/* check_answer: CRAM-MD5 has no message that is sent before a challenge. */
+static void check_answer(const struct imap_login *l, struct str base64)
+{
+	struct imap_login again = { .method = l->method };
+	struct buf sent;
+
+	buf_init(&sent, EMIT_MAX);
+	must(imap_sasl_answer(&again, base64, &sent));
+	check_same(l, &again);
+	assert(str_starts(buf_str(&sent), base64));
+	assert(sent.len == base64.len + 2);
+	imap_login_done(&again);
+	buf_reset(&sent);
+}
+
 static int parse(char how, struct str in, struct imap_login *l)
 {
-	return toupper((unsigned char)how) == 'L'
-	               ? imap_login_parse(in, l)
-	               : imap_login_parse_plain(in, l);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].letter == toupper((unsigned char)how))
+			l->method = kinds[i].method;
+	return l->method == IMAP_LOGIN_COMMAND ? imap_login_parse(in, l)
+	                                       : take(l, in);
+}
+
+static struct str first_line(struct str in)
+{
+	struct str line = str_take(&in, str_find(in, '\n'));
+
+	if (str_ends(line, STR("\r")))
+		line.len--;
+	return line;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -162,7 +236,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_limits(&l);
 	copy = str_dup(secret_str(l.password));
 	watch(&l, copy);
-	check_emit(&l, islower((unsigned char)how));
+	if (l.method == IMAP_LOGIN_CRAM_MD5)
+		check_answer(&l, first_line(in));
+	else
+		check_emit(&l, islower((unsigned char)how));
 	imap_login_done(&l);
 	wanted = STR_NULL;
 	str_free(&copy);

@@ -440,11 +440,7 @@ static void watcher_send_login(struct watcher *w, struct buf *out)
 	struct login_try *try;
 
 	watcher_write(w, out);
-<<<<<<< Updated upstream
 	try = w->try; /* NULL: that was the end */
-=======
-	try = w->try; /* gone, if the write failed */
->>>>>>> Stashed changes
 	if (try != NULL && try->opening.state == IMAP_OPENING_LOGIN &&
 	    imap_emit_finished(&try->opening.emit))
 		imap_login_done(&try->login);

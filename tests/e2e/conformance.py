@@ -260,8 +260,7 @@ def from_login(heard):
     raise AssertionError("no login: %r" % heard)
 
 
-def run_direct(server, dialogue):
-    user = server.user()
+def run_direct(server, user, dialogue):
     with Imap(server.port) as client:
         player = Player(client, server, user)
         begin(player, dialogue)
@@ -301,8 +300,7 @@ def replace(heard, tag, lines):
     return out
 
 
-def run_proxied(proxy, server, dialogue, cut):
-    user = server.user()
+def run_proxied(proxy, server, user, dialogue, cut):
     with proxy.connect() as client:
         player = Player(client, server, user, cut)
         begin(player, dialogue)

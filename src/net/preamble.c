@@ -215,12 +215,15 @@ void preambles_free(struct preambles **allp)
 {
 	struct preambles *all = *allp;
 	struct waiting *w;
+	struct waiting *next;
 
 	*allp = NULL;
 	if (all == NULL)
 		return;
-	while ((w = TAILQ_FIRST(&all->list)) != NULL)
+	for (w = TAILQ_FIRST(&all->list); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, link);
 		waiting_free(w);
+	}
 	free(all->trusted);
 	free(all);
 }

@@ -138,6 +138,7 @@ static void what_comes_behind_it_is_never_executed(void **arg)
 		"x NOOP\r\na STARTTLS\r\nb LOGOUT\r\n",
 	};
 	struct stage st;
+	struct str got;
 
 	(void)arg;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -145,7 +146,8 @@ static void what_comes_behind_it_is_never_executed(void **arg)
 		stage_c(&st, rows[i]);
 		assert_int_equal(fake_tls_starts(st.client), 0);
 		assert_true(fake_is_closed(st.client));
-		assert_null(strstr(fake_written(st.client).data, "\nb "));
+		got = fake_written(st.client);
+		assert_null(memmem(got.data, got.len, "\nb ", 3));
 		assert_int_equal(fake_dials(st.loop), 1);
 		stage_done(&st);
 	}

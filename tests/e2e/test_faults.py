@@ -394,8 +394,10 @@ def test_names_gone(bell, dovecot, apple, names):
     proxy.wait_log(r" warn apns .*resolve localhost", 30)
     session.ok("NOOP")
     assert len(phone.pushes(apple.requests)) == count
+    start = len(proxy.log())
     names.known(HOSTS)
     ring(apple, phone, count + 1, seconds=60)
+    proxy.wait_log(r" proxy backend backend.test:\d+ is up", 60, start)
     client.login(user)
 
 

@@ -366,6 +366,9 @@ static void backend_that_is_back_gets_everyone_at_once(void **state)
 	dials(f, 60);
 	pass(f, 20 * 1000);
 	dials(f, 60);
+	/* The next time it is looked for at once again. */
+	refuse(f, 60);
+	redials(f, 1000);
 }
 
 /* A refused login is an answer, too. */

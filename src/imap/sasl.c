@@ -349,12 +349,12 @@ static int make_scram(const struct imap_login *l, unsigned step,
 	return buf_add(out, secret_str(l->password));
 }
 
-#define SCRAM(hash, id)                                                      \
-	{                                                                    \
-		.name = "SCRAM-" hash, .method = id, .hides_password = true, \
-		.prompts = { "" }, .sends_initial = true,                    \
-		.message_max = PROOF_MAX, .challenges_min = 1,               \
-		.challenges_max = 2, .take = take_scram, .make = make_scram  \
+#define SCRAM(hash, id)                                                        \
+	{                                                                      \
+		.name = "SCRAM-" hash, .method = (id), .hides_password = true, \
+		.prompts = { "" }, .sends_initial = true,                      \
+		.message_max = PROOF_MAX, .challenges_min = 1,                 \
+		.challenges_max = 2, .take = take_scram, .make = make_scram    \
 	}
 
 /* The server's only challenge to a token is the reason why it is refused. */

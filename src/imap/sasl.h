@@ -20,21 +20,18 @@
 
 struct imap_sasl {
 	const char *name;
-	enum imap_login_method method;
-	/* The password is proved without being said. */
-	bool hides_password;
 	/* The client's messages that are taken before there is a server, each
 	 * by the base64 of what it is asked with. None: the server speaks
 	 * first, and there is no initial response. */
 	const char *prompts[IMAP_SASL_MESSAGES];
-	/* One message says all, and may be in line (RFC 4959). */
-	bool sends_initial;
-	/* Octets of a message. */
-	size_t message_max;
+	size_t message_max; /* octets of a message */
+	enum imap_login_method method;
 	/* The server's challenges, which the client itself answers: so many
 	 * before an OK is believed, and no more. */
 	unsigned challenges_min;
 	unsigned challenges_max;
+	bool hides_password; /* it is proved without being said */
+	bool sends_initial;  /* one message says all, and may be in line */
 
 	/* private: */
 	int (*take)(struct imap_login *l, struct str message);

@@ -86,9 +86,9 @@ struct backends *backends_new(struct loop *loop, struct resolver *resolver,
 	return all;
 }
 
-void backends_free(struct backends **ap)
+void backends_free(struct backends **allp)
 {
-	struct backends *all = *ap;
+	struct backends *all = *allp;
 
 	if (all == NULL)
 		return;
@@ -98,7 +98,7 @@ void backends_free(struct backends **ap)
 	buf_reset(&all->capability);
 	free(all->list);
 	free(all);
-	*ap = NULL;
+	*allp = NULL;
 }
 
 struct backend *backends_find(const struct backends *all, struct str user)

@@ -28,13 +28,25 @@ bool imap_login_has_password(const struct imap_login *l)
 	return l->method <= IMAP_LOGIN_LOGIN && l->password != NULL;
 }
 
+/*
+ * is_name: RFC 4013 section 2.3 wants no control characters in one. A server
+ * that writes names into lines reads another one where there is a line end:
+ * Courier takes "bob" LF "secret" for bob and his password.
+ */
+static bool is_name(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.data[i] < ' ' || s.data[i] == 0x7f)
+			return false;
+	return true;
+}
+
 int imap_login_set(struct imap_login *l, struct str authzid, struct str user,
                    struct str password, size_t max)
 {
 	struct imap_login old = *l;
 
-	if (str_find(authzid, '\0') != SIZE_MAX ||
-	    str_find(user, '\0') != SIZE_MAX ||
+	if (!is_name(authzid) || !is_name(user) ||
 	    str_find(password, '\0') != SIZE_MAX)
 		return ERR_PARSE;
 	if (authzid.len > IMAP_USER_MAX || user.len > IMAP_USER_MAX ||

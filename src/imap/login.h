@@ -53,7 +53,8 @@ bool imap_login_has_password(const struct imap_login *l);
 
 /*
  * imap_login_set gives |l| its parts, copied (also from |l| itself); |max| is
- * the most of |password|. Results: 0; ERR_PARSE, NUL in it; ERR_LIMIT.
+ * the most of |password|. Results: 0; ERR_PARSE, control characters in a name or
+ * NUL in the password; ERR_LIMIT.
  */
 int imap_login_set(struct imap_login *l, struct str authzid, struct str user,
                    struct str password, size_t max)
@@ -61,7 +62,7 @@ int imap_login_set(struct imap_login *l, struct str authzid, struct str user,
 
 /*
  * imap_login_parse reads a whole `tag LOGIN user password`, literals in place.
- * Results: 0; ERR_PARSE, malformed or NUL in it; ERR_LIMIT.
+ * Results: 0; ERR_PARSE, malformed or as imap_login_set; ERR_LIMIT.
  */
 int imap_login_parse(struct str command, struct imap_login *l_r)
 	__attribute__((warn_unused_result));

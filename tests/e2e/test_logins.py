@@ -114,6 +114,19 @@ def test_odd_names_and_passwords(bell, dovecot_odd, user, password, how):
     assert is_session_of(server, client, user, password)
 
 
+def test_a_name_ends_where_we_think(bell, server):
+    """Courier takes what follows a line end in the name for the password."""
+    user, proxy = server.user(), bell(server.port)
+    client = proxy.connect()
+    reply = say(client, FORMS["literals"], user + "\npass", "x")
+    assert reply.startswith(b"x BAD "), reply
+    reply = sasl.authenticate(client, "PLAIN", initial=sasl.plain(
+        user + "\npass", "x"))[-1]
+    assert reply.startswith(b"x BAD "), reply
+    client.login(user)
+    assert believed(proxy, user)
+
+
 @pytest.mark.parametrize("password", [
     b"", b"pass\r\nx LOGOUT", b"pass\r\nx LOGOUT\r\n", b"pass\n",
     "\u00fcp\u20ac".encode(), b"\0"], ids=range(6))

@@ -43,6 +43,11 @@ static const struct {
 	{ "NUL in the password", IN("a LOGIN u {3}\r\np\0w\r\n"), NULL,
 	  IN("") },
 	{ "NUL in the name", IN("a LOGIN {3}\r\nu\0w p\r\n"), NULL, IN("") },
+	/* Courier would read another name. */
+	{ "a line end in the name", IN("a LOGIN {4}\r\nu\npw p\r\n"), NULL,
+	  IN("") },
+	{ "CR in the name", IN("a LOGIN {3}\r\nu\rw p\r\n"), NULL, IN("") },
+	{ "DEL in the name", IN("a LOGIN {3}\r\nu\x7fw p\r\n"), NULL, IN("") },
 	{ "a literal cut short", IN("a LOGIN u {9}\r\npw\r\n"), NULL, IN("") },
 	{ "another command", IN("a LOGIND u p\r\n"), NULL, IN("") },
 };

@@ -38,6 +38,10 @@ static const struct {
 	{ IMAP_LOGIN_PLAIN, "one part", IN("bob"), .user = NULL },
 	{ IMAP_LOGIN_PLAIN, "two parts", IN("bob\0pw"), .user = NULL },
 	{ IMAP_LOGIN_PLAIN, "four parts", IN("\0bob\0p\0w"), .user = NULL },
+	{ IMAP_LOGIN_PLAIN, "a line end in the name", IN("\0bob\npw\0x"),
+	  .user = NULL },
+	{ IMAP_LOGIN_PLAIN, "a line end in the authzid", IN("b\n\0bob\0pw"),
+	  .user = NULL },
 	{ IMAP_LOGIN_PLAIN, "nothing", IN(""), .user = NULL },
 
 	{ IMAP_LOGIN_XOAUTH2, "a token",
@@ -58,6 +62,8 @@ static const struct {
 	  .user = NULL },
 	{ IMAP_LOGIN_XOAUTH2, "a token with a line end",
 	  IN("user=bob" A "auth=Bearer t\r\nx" A A), .user = NULL },
+	{ IMAP_LOGIN_XOAUTH2, "a line end in the name",
+	  IN("user=b\nb" A "auth=Bearer t" A A), .user = NULL },
 	{ IMAP_LOGIN_XOAUTH2, "NUL in the name",
 	  IN("user=b\0b" A "auth=Bearer t" A A), .user = NULL },
 
@@ -90,6 +96,8 @@ static const struct {
 	  IN("n,a=a=2," A "auth=Bearer t" A A), .user = NULL },
 	{ IMAP_LOGIN_OAUTHBEARER, "an empty name",
 	  IN("n,a=," A "auth=Bearer t" A A), .user = NULL },
+	{ IMAP_LOGIN_OAUTHBEARER, "a line end in the name",
+	  IN("n,a=b\nb," A "auth=Bearer t" A A), .user = NULL },
 	{ IMAP_LOGIN_OAUTHBEARER, "a lone separator", IN(A), .user = NULL },
 
 	{ IMAP_LOGIN_SCRAM_SHA_1, "RFC 5802 section 5",
@@ -114,6 +122,8 @@ static const struct {
 	{ IMAP_LOGIN_SCRAM_SHA_1, "no nonce", IN("n,,n=bob,r="), .user = NULL },
 	{ IMAP_LOGIN_SCRAM_SHA_1, "NUL in the name", IN("n,,n=b\0b,r=x"),
 	  .user = NULL },
+	{ IMAP_LOGIN_SCRAM_SHA_1, "a line end in the name", IN("n,,n=b\nb,r=x"),
+	  .user = NULL },
 	{ IMAP_LOGIN_SCRAM_SHA_1, "nothing", IN(""), .user = NULL },
 
 	{ IMAP_LOGIN_CRAM_MD5, "RFC 2195 section 2", IN("tim " DIGEST), "tim",
@@ -126,6 +136,8 @@ static const struct {
 	  .user = NULL },
 	{ IMAP_LOGIN_CRAM_MD5, "a digest that is none",
 	  IN("tim b913a602c7eda7a495b4e6e7334d389x"), .user = NULL },
+	{ IMAP_LOGIN_CRAM_MD5, "a line end in the name", IN("b\nb " DIGEST),
+	  .user = NULL },
 	{ IMAP_LOGIN_CRAM_MD5, "nothing", IN(""), .user = NULL },
 };
 

@@ -64,7 +64,8 @@ static void puzzle(struct probe *p, enum mismatch_sign sign, const char *why)
 	fail(p, text.text);
 }
 
-/* trouble is what went wrong on the connection. */
+/* trouble is what went wrong on the connection. A server with which TLS was
+ * begun is what it was taken for, at least. */
 static void trouble(struct probe *p, const char *why)
 {
 	enum mismatch_sign sign = MISMATCH_SILENCE;
@@ -73,7 +74,10 @@ static void trouble(struct probe *p, const char *why)
 		sign = MISMATCH_TLS;
 	else if (p->greeted)
 		sign = MISMATCH_TROUBLE;
-	puzzle(p, sign, why);
+	if (p->stream != NULL && stream_is_tls(p->stream))
+		fail(p, why);
+	else
+		puzzle(p, sign, why);
 }
 
 /* go_on sends what the opening said and looks at where it stands. Returns

@@ -123,6 +123,36 @@ static void the_cause_is_named(void **state)
 		run(&rows[i]);
 }
 
+/* What is wrong with a certificate has nothing to do with a header. */
+static void a_certificate_is_no_header(void **state)
+{
+	static const struct row row = { .how = STARTTLS,
+		                        .forward = DIAL_FORWARD_PROXY_V2 };
+	struct loop *loop = loop_new();
+	struct resolver *resolver = resolver_new(loop);
+	struct fake_peer *peer = fake_dial_connect(loop, 0);
+	struct seen seen = { .calls = 0 };
+	struct dial_target target;
+
+	(void)state;
+	target_of(&row, &target);
+	(void)probe_start(loop, resolver, &target, 1000, on_probed, &seen);
+	fake_run(loop);
+	fake_push(peer, STR("* OK hi\r\n"));
+	fake_run(loop);
+	fake_push(peer, STR("S0 OK go\r\n"));
+	fake_run(loop);
+	assert_int_equal(fake_tls_starts(peer), 1);
+	fake_break(peer, ERR_UNTRUSTED, "certificate is for y, not x");
+	fake_run(loop);
+	assert_int_equal(seen.calls, 1);
+	assert_string_equal(seen.why.text, "certificate is for y, not x");
+	fake_peer_free(&peer);
+	resolver_free(&resolver);
+	streams_finish(loop);
+	loop_free(&loop);
+}
+
 /* A server that says nothing at all: the deadline ends it. */
 static void silence_ends(void **state)
 {
@@ -150,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_cause_is_named),
+		cmocka_unit_test(a_certificate_is_no_header),
 		cmocka_unit_test(silence_ends),
 	};
 

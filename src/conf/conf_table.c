@@ -18,7 +18,7 @@
 	KEY(key, kind, struct conf, field, __VA_ARGS__)
 #define STRING(path, field, default) \
 	ROW(path, CONF_STRING, field, .fallback = (default))
-#define URL(path, field, default, is_fit) \
+#define CHECKED(path, field, default, is_fit) \
 	ROW(path, CONF_STRING, field, .fallback = (default), .check = (is_fit))
 #define STRINGS(path, field) ROW(path, CONF_STRINGS, field, .fallback = NULL)
 #define CHOICE(path, field, default, words) \
@@ -100,7 +100,7 @@ const struct conf_key conf_keys[] = {
 	STRING("tls.ciphers", tls_ciphers, NULL),
 	STRING("tls.ciphersuites", tls_ciphersuites, NULL),
 	STRING("tls.groups", tls_groups, NULL),
-	URL("backend.url", backend_url, NULL, conf_check_server),
+	CHECKED("backend.url", backend_url, NULL, conf_check_server),
 	STRING("backend.ca", backend_ca, NULL),
 	BOOL("backend.verify", backend_verify, "true"),
 	STRING("backend.name", backend_name, NULL),
@@ -114,7 +114,8 @@ const struct conf_key conf_keys[] = {
 	NUMBER("timeouts.login_s", timeouts_login_s, 1, DAY_S, "60"),
 	NUMBER("timeouts.idle_s", timeouts_idle_s, 1, DAY_S, "1860"),
 	BOOL("users.lowercase", users_lowercase, "false"),
-	STRING("users.default_domain", users_default_domain, NULL),
+	CHECKED("users.default_domain", users_default_domain, NULL,
+	        conf_check_domain),
 	BOOL("push.enabled", push_enabled, "true"),
 	STRINGS("push.allow", push_allow),
 	STRINGS("push.deny", push_deny),
@@ -127,8 +128,8 @@ const struct conf_key conf_keys[] = {
 	NUMBER("push.devices_per_user", push_devices_per_user, 1, 1000, "20"),
 	NUMBER("push.mailboxes_per_device", push_mailboxes_per_device, 1, 1000,
 	       "64"),
-	URL("apns.url", apns_url, "https://api.push.apple.com",
-	    conf_check_apns),
+	CHECKED("apns.url", apns_url, "https://api.push.apple.com",
+	        conf_check_apns),
 	STRING("apns.ca", apns_ca, NULL),
 	STRING("apns.certificate", apns_certificate, NULL),
 	STRING("apns.key", apns_key, NULL),

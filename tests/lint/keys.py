@@ -10,7 +10,7 @@ import sys
 import sources
 
 STRING = r'"((?:\\.|[^"\\])*)"'
-ROW = re.compile(r'\b(STRING|URL|STRINGS|CHOICE|NUMBER|BOOL|GROUPS)\(' +
+ROW = re.compile(r'\b(STRING|CHECKED|STRINGS|CHOICE|NUMBER|BOOL|GROUPS)\(' +
                  STRING + r'([^;]*?)\),\n')
 MEMBER = re.compile(r'\bMEMBER\(\w+, (\w+), CONF_(\w+),([^;]*?)\),\n')
 OPTION = re.compile(r'\{ ' + STRING + r", (?:'(.)'|0), (?:" + STRING +
@@ -47,7 +47,7 @@ def keys(root):
     for kind, name, rest in ROW.findall(rows):
         last = re.findall(STRING, rest)
         default = unescape(last[0]) if last else None
-        if kind in ('STRING', 'URL', 'CHOICE') and default is not None:
+        if kind in ('STRING', 'CHECKED', 'CHOICE') and default is not None:
             default = f'"{default}"'
         if kind == 'STRINGS':
             default = '()'

@@ -442,6 +442,15 @@ static void domain_is_routed_once(void **state)
 	        "entry 1, too");
 }
 
+/* It is compared with those of the routes, and put behind an @. */
+static void default_domain_has_no_at(void **state)
+{
+	(void)state;
+	refused("a", "users = { default_domain = \"@a.example\"; };",
+	        ":1: users.default_domain: \"@a.example\" is no domain: what "
+	        "stands behind the @ of a user is wanted");
+}
+
 /* The line is that of the file in which the member stands. */
 static void included_entry_names_its_own_file(void **state)
 {
@@ -515,6 +524,7 @@ int main(void)
 		TEST(routes_of_a_file),
 		TEST(wrong_members_are_named),
 		TEST(domain_is_routed_once),
+		TEST(default_domain_has_no_at),
 		TEST(included_entry_names_its_own_file),
 		TEST(origin_is_what_set_it_last),
 		TEST(long_names_are_unknown_keys),

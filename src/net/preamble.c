@@ -117,11 +117,14 @@ static void look(struct waiting *w)
 	size_t before = w->had.len;
 	size_t used = 0;
 	ssize_t n;
+	bool kept;
 
 	n = recv(w->fd, seen, sizeof(seen) - before, MSG_PEEK);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 || buf_append(&w->had, seen, (size_t)n) != ERR_OK) {
+	kept = n > 0 && buf_append(&w->had, seen, (size_t)n) == ERR_OK;
+	mem_wipe(seen, sizeof(seen)); /* behind the header may be a login */
+	if (!kept) {
 		ended(w);
 		return;
 	}

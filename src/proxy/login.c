@@ -491,8 +491,10 @@ static void name_user(struct session *s)
 void login_begin(struct session *s, struct str tag, struct imap_login *who)
 {
 	s->server = backends_find(s->env->backends, who->user);
+	/* No error: whoever likes to can say so in an ID. */
 	if (identify_is_loop(s))
-		log_error(&s->log, "a proxy loop: backend.url leads here");
+		log_warn(&s->log, "a proxy loop, going by the client's ID: "
+		                  "does backend.url lead here?");
 	if (identify_is_loop(s) ||
 	    (s->server != NULL && backend_is_down(s->server))) {
 		imap_login_done(who);

@@ -53,8 +53,8 @@ bool imap_login_has_password(const struct imap_login *l);
 
 /*
  * imap_login_set gives |l| its parts, copied (also from |l| itself); |max| is
- * the most of |password|. Results: 0; ERR_PARSE, control characters in a name or
- * NUL in the password; ERR_LIMIT.
+ * the most of |password|. Results: 0; ERR_PARSE, control characters in a name
+ * or NUL in the password; ERR_LIMIT.
  */
 int imap_login_set(struct imap_login *l, struct str authzid, struct str user,
                    struct str password, size_t max)

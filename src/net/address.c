@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,8 +20,7 @@ size_t address_len(const struct address *a)
 	return a->family == AF_INET6 ? sizeof(a->bytes) : 0;
 }
 
-/* set_six takes the 16 octets of an IPv6 address. */
-static void set_six(struct address *a, const uint8_t *bytes)
+void address_set_six(struct address *a, const uint8_t bytes[static 16])
 {
 	if (memcmp(bytes, mapped, sizeof(mapped)) == 0) {
 		a->family = AF_INET;
@@ -46,7 +46,7 @@ void address_from(const struct sockaddr *addr, struct address *a_r)
 	} else if (addr->sa_family == AF_INET6) {
 		memcpy(&six, addr, sizeof(six));
 		a.port = ntohs(six.sin6_port);
-		set_six(&a, six.sin6_addr.s6_addr);
+		address_set_six(&a, six.sin6_addr.s6_addr);
 	} else if (addr->sa_family == AF_UNIX) {
 		a.family = AF_UNIX;
 	}
@@ -67,7 +67,7 @@ int address_parse(struct str text, struct address *a_r)
 	if (inet_pton(AF_INET, copy, a.bytes) == 1)
 		a.family = AF_INET;
 	else if (inet_pton(AF_INET6, copy, bytes) == 1)
-		set_six(&a, bytes);
+		address_set_six(&a, bytes);
 	else
 		return ERR_PARSE;
 	*a_r = a;
@@ -94,6 +94,17 @@ void address_print(const struct address *a, char *text, size_t size)
 		(void)snprintf(text, size, "%s:%u", host, port);
 	else
 		(void)snprintf(text, size, "%s", host);
+}
+
+const char *address_name(const char *host, uint16_t port,
+                         char text[static ADDRESS_NAME_MAX])
+{
+	bool is_v6 = strchr(host, ':') != NULL;
+	unsigned int number = port;
+
+	(void)snprintf(text, ADDRESS_NAME_MAX, "%s%s%s:%u", is_v6 ? "[" : "",
+	               host, is_v6 ? "]" : "", number);
+	return text;
 }
 
 void address_host(const struct sockaddr *addr, char *text, size_t size)

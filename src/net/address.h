@@ -32,6 +32,9 @@ void address_from(const struct sockaddr *addr, struct address *a_r);
 int address_parse(struct str text, struct address *a_r)
 	__attribute__((warn_unused_result));
 
+/* address_set_six takes the octets of an IPv6 address; the port stays. */
+void address_set_six(struct address *a, const uint8_t bytes[static 16]);
+
 /* address_len is how many of |bytes| count: 4, 16 or none. */
 size_t address_len(const struct address *a);
 
@@ -40,7 +43,15 @@ size_t address_len(const struct address *a);
 void address_print(const struct address *a, char *text, size_t size);
 void address_print_host(const struct address *a, char *text, size_t size);
 
-/* address_text and address_host do the same with what the system says. */
+/* Room for a host by its name, and a port. */
+enum { ADDRESS_NAME_MAX = 272 };
+
+/* address_name writes |host|, a name or an address, with |port|, as in a URL:
+ * "mail.example.org:993", "[2001:db8::1]:993". Returns |text|. */
+const char *address_name(const char *host, uint16_t port,
+                         char text[static ADDRESS_NAME_MAX]);
+
+/* address_text and address_host print what the system says. */
 void address_text(const struct sockaddr *addr, char *text, size_t size);
 void address_host(const struct sockaddr *addr, char *text, size_t size);
 

@@ -193,19 +193,14 @@ static bool v2_extras(struct str in)
 	return in.len == 0;
 }
 
-/* v2_end reads an address of |family| in its |len| octets. IPv4 in the clothes
- * of IPv6 becomes IPv4, as the system's own addresses do. */
+/* v2_end reads an address of |family| in all its octets. */
 static void v2_end(uint8_t family, struct str bytes, struct address *a_r)
 {
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (family == AF_INET6 &&
-	    memcmp(bytes.data, mapped, sizeof(mapped)) == 0) {
-		family = AF_INET;
-		(void)str_take(&bytes, sizeof(mapped));
-	}
 	*a_r = (struct address){ .family = family };
-	memcpy(a_r->bytes, bytes.data, bytes.len);
+	if (family == AF_INET6)
+		address_set_six(a_r, (const uint8_t *)bytes.data);
+	else
+		memcpy(a_r->bytes, bytes.data, bytes.len);
 }
 
 /* v2_addresses reads both ends from |body|, and looks at what follows. */

@@ -106,12 +106,31 @@ static void the_systems_words_are_read(void **state)
 	assert_string_equal(text, "unknown");
 }
 
+static void a_host_has_its_port_behind_it(void **state)
+{
+	char text[ADDRESS_NAME_MAX];
+	char host[400];
+
+	(void)state;
+	assert_string_equal(address_name("mail.example.org", 993, text),
+	                    "mail.example.org:993");
+	assert_string_equal(address_name("192.0.2.7", 143, text),
+	                    "192.0.2.7:143");
+	assert_string_equal(address_name("2001:db8::1", 65535, text),
+	                    "[2001:db8::1]:65535");
+	memset(host, 'a', sizeof(host));
+	host[sizeof(host) - 1] = '\0';
+	assert_int_equal(strlen(address_name(host, 993, text)),
+	                 ADDRESS_NAME_MAX - 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_printed_as_it_was_written),
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(the_systems_words_are_read),
+		cmocka_unit_test(a_host_has_its_port_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,8 +93,7 @@ static void note_failure(struct dial *d, int rc, const char *what,
                          const char *why)
 {
 	char host[ADDRESS_TEXT_MAX] = "";
-	bool bracket = strchr(d->host, ':') != NULL;
-	unsigned int port = d->port;
+	char name[ADDRESS_NAME_MAX];
 
 	if (d->tried > 0)
 		address_host(
@@ -103,8 +102,8 @@ static void note_failure(struct dial *d, int rc, const char *what,
 	/* An address that was given as such is not said twice. */
 	if (strcmp(host, d->host) == 0)
 		host[0] = '\0';
-	d->rc = err_set(&d->why, rc, "%s %s%s%s:%u%s%s%s: %s", what,
-	                bracket ? "[" : "", d->host, bracket ? "]" : "", port,
+	d->rc = err_set(&d->why, rc, "%s %s%s%s%s: %s", what,
+	                address_name(d->host, d->port, name),
 	                host[0] != '\0' ? " (" : "", host,
 	                host[0] != '\0' ? ")" : "", why);
 }

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "imap/capability.h"
+#include "net/address.h"
 #include "proxy/probe.h"
 
 /* How old the lists may get. */
@@ -54,7 +55,7 @@ struct backend {
 	const struct dial_target *target;
 	loop_fn *changed;
 	void *arg;
-	struct err_detail name;
+	char name[ADDRESS_NAME_MAX];
 	struct loop_timer *timer; /* until the next probe */
 	struct backoff backoff;
 	struct probe *probe; /* under way, or NULL */
@@ -68,7 +69,7 @@ struct backend {
 static void backend_set_state(struct backend *b, enum backend_state to)
 {
 	assert(states[b->state].to & (1U << to));
-	log_debug(&b->log, "backend %s: %s -> %s", b->name.text,
+	log_debug(&b->log, "backend %s: %s -> %s", b->name,
 	          states[b->state].name, states[to].name);
 	b->state = to;
 	b->changed(b->arg);
@@ -78,10 +79,10 @@ static void backend_set_state(struct backend *b, enum backend_state to)
 static void set_down(struct backend *b, const char *why)
 {
 	if (b->state == BACKEND_DOWN) {
-		log_debug(&b->log, "backend %s: %s", b->name.text, why);
+		log_debug(&b->log, "backend %s: %s", b->name, why);
 		return;
 	}
-	log_error(&b->log, "backend %s is down: %s", b->name.text, why);
+	log_error(&b->log, "backend %s is down: %s", b->name, why);
 	backend_set_state(b, BACKEND_DOWN);
 }
 
@@ -89,7 +90,7 @@ static void set_up(struct backend *b)
 {
 	if (b->state == BACKEND_UP)
 		return;
-	log_info(&b->log, "backend %s is up", b->name.text);
+	log_info(&b->log, "backend %s is up", b->name);
 	backend_set_state(b, BACKEND_UP);
 }
 
@@ -97,8 +98,8 @@ static void set_up(struct backend *b)
 static void probe_failed(struct backend *b, const char *why)
 {
 	if (b->answered && b->state == BACKEND_UP)
-		log_warn(&b->log, "backend %s: the probe failed: %s",
-		         b->name.text, why);
+		log_warn(&b->log, "backend %s: the probe failed: %s", b->name,
+		         why);
 	else
 		set_down(b, why);
 	loop_timer_set(b->timer,
@@ -113,7 +114,7 @@ static void keep(struct backend *b, struct str words, struct buf *out)
 	buf_init(&list, BACKEND_LIST_MAX);
 	if (buf_add(&list, words) != 0) {
 		log_warn(&b->log, "backend %s: capability list too long",
-		         b->name.text);
+		         b->name);
 		return;
 	}
 	buf_reset(out);
@@ -130,7 +131,7 @@ static void complain_of_id(const struct backend *b)
 			&b->log,
 			"backend %s has no ID: backend.forward = \"id\" tells "
 			"it no address",
-			b->name.text);
+			b->name);
 }
 
 /* learn takes over what a probe found. */
@@ -190,8 +191,7 @@ struct backend *backend_new(struct loop *loop, struct resolver *resolver,
 	b->target = target;
 	b->changed = changed;
 	b->arg = arg;
-	(void)err_set(&b->name, 0, "%s:%u", target->host,
-	              (unsigned)target->port);
+	(void)address_name(target->host, target->port, b->name);
 	backoff_init(&b->backoff, BACKEND_RETRY_MIN_MS, BACKEND_RETRY_MAX_MS);
 	buf_init(&b->greeting, BACKEND_LIST_MAX);
 	buf_init(&b->capability, BACKEND_LIST_MAX);
@@ -221,7 +221,7 @@ const struct dial_target *backend_target(const struct backend *b)
 
 const char *backend_name(const struct backend *b)
 {
-	return b->name.text;
+	return b->name;
 }
 
 struct str backend_greeting(const struct backend *b)

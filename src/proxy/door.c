@@ -3,6 +3,7 @@
 #include "proxy/door.h"
 
 #include "base/log.h"
+#include "net/address.h"
 #include "net/listen.h"
 #include "net/preamble.h"
 #include "proxy/sessions.h"
@@ -72,7 +73,7 @@ static void expect_preambles(struct door *d, const struct proxy_listen *where)
 int door_open(struct door *d, struct loop *loop, struct sessions *sessions,
               const struct proxy_listen *where, struct err_detail *detail)
 {
-	bool is_v6 = str_find(str_of(where->host), ':') != SIZE_MAX;
+	char name[ADDRESS_NAME_MAX];
 	int rc;
 
 	d->loop = loop;
@@ -85,9 +86,9 @@ int door_open(struct door *d, struct loop *loop, struct sessions *sessions,
 	                   &d->listener, detail);
 	if (rc != 0)
 		return rc;
-	(void)err_set(&d->url, 0, "%s://%s%s%s:%u", schemes[where->security],
-	              is_v6 ? "[" : "", where->host, is_v6 ? "]" : "",
-	              (unsigned)listener_port(d->listener));
+	(void)err_set(
+		&d->url, 0, "%s://%s", schemes[where->security],
+		address_name(where->host, listener_port(d->listener), name));
 	log_info(&door_log, "listening url=%s", d->url.text);
 	return 0;
 }

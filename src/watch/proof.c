@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "net/address.h"
 #include "push/registry.h"
 #include "watch/watcher.h"
 
@@ -123,8 +124,10 @@ static void on_watching(void *arg)
 
 static void proof_answered(struct proof *p, const char *what)
 {
-	log_info(&p->log, "watch.master_user alone: %s, backend=%s:%u", what,
-	         p->target->host, (unsigned)p->target->port);
+	char name[ADDRESS_NAME_MAX];
+
+	log_info(&p->log, "watch.master_user alone: %s, backend=%s", what,
+	         address_name(p->target->host, p->target->port, name));
 	backoff_reset(&p->backoff);
 	proof_set_state(p, PROOF_OPEN);
 	tell(p);
@@ -224,15 +227,16 @@ static bool is_own(const struct proof *p, struct str user,
 
 static enum proof_verdict refute(struct proof *p, struct str user)
 {
+	char name[ADDRESS_NAME_MAX];
 	struct log_text text;
 
 	log_error(&p->log,
 	          "watch.login = \"master\" does not work with this server: it "
 	          "ignores the authorization identity, user=%s was given the "
 	          "INBOX of watch.master_user; nobody is watched at "
-	          "backend=%s:%u",
-	          log_safe(user, &text), p->target->host,
-	          (unsigned)p->target->port);
+	          "backend=%s",
+	          log_safe(user, &text),
+	          address_name(p->target->host, p->target->port, name));
 	proof_set_state(p, PROOF_FAILED);
 	return PROOF_REFUTED;
 }

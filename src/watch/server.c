@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/ratelimit.h"
+#include "net/address.h"
 #include "watch/proof.h"
 #include "watch/watcher.h"
 
@@ -24,7 +25,7 @@ struct server {
 	struct log_ctx log;
 	const struct watcher_env *env;
 	const struct dial_target *target;
-	struct err_detail name;
+	char name[ADDRESS_NAME_MAX];
 	loop_fn *changed;
 	void *arg;
 	struct ratelimit gate;
@@ -62,8 +63,7 @@ struct server *server_new(const struct watcher_env *env,
 	s->log.area = LOG_WATCH;
 	s->env = env;
 	s->target = target;
-	(void)err_set(&s->name, 0, "%s:%u", target->host,
-	              (unsigned)target->port);
+	(void)address_name(target->host, target->port, s->name);
 	s->changed = changed;
 	s->arg = arg;
 	ratelimit_init(&s->gate, rate, rate, loop_now_ms(env->loop));
@@ -111,7 +111,7 @@ static bool is_full(struct server *s, const struct server_load *load)
 		log_warn(&s->log,
 		         "watch.connections_max is reached: backend=%s, "
 		         "connections=%zu, users=%zu wait",
-		         s->name.text, connections, load->waiting);
+		         s->name, connections, load->waiting);
 	s->full = true;
 	return true;
 }
@@ -141,7 +141,7 @@ void server_passes(struct server *s)
 void server_unreached(struct server *s, const char *why)
 {
 	if (!s->away)
-		log_warn(&s->log, "backend %s is away: %s", s->name.text, why);
+		log_warn(&s->log, "backend %s is away: %s", s->name, why);
 	s->away = true;
 	if (s->waits)
 		return;
@@ -154,7 +154,7 @@ void server_reached(struct server *s)
 {
 	if (!s->away)
 		return;
-	log_info(&s->log, "backend %s is back", s->name.text);
+	log_info(&s->log, "backend %s is back", s->name);
 	s->away = s->waits = false;
 	backoff_reset(&s->backoff);
 	loop_timer_cancel(s->away_timer);

@@ -51,7 +51,8 @@ struct imap_opening {
 	char tag[72];
 	unsigned ids_open; /* ID commands without a tagged reply */
 	unsigned challenges;
-	struct str challenge; /* in base64; lies in the response */
+	/* In base64; lies in the response that led to that state. */
+	struct str challenge;
 	struct imap_emit emit;
 	struct buf greeting_list; /* words of the greeting, if believed */
 	struct buf list;          /* probe: of the CAPABILITY command */

@@ -293,6 +293,7 @@ static void keep_line(struct session *s, struct str response)
 static void on_response(struct session *s, struct str response)
 {
 	struct login *l = s->login;
+	bool was_asked = l->opening.state == IMAP_OPENING_CHALLENGE;
 	enum imap_opening_state state;
 	bool for_client = false;
 	struct buf send;
@@ -317,7 +318,9 @@ static void on_response(struct session *s, struct str response)
 		login_unavailable(s, l->opening.why.text);
 		break;
 	case IMAP_OPENING_CHALLENGE:
-		authenticate_ask(s, l->opening.challenge);
+		/* Not again for what else is said until the answer comes. */
+		if (!was_asked)
+			authenticate_ask(s, l->opening.challenge);
 		break;
 	case IMAP_OPENING_GREETING:
 	case IMAP_OPENING_STARTTLS:

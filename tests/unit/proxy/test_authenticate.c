@@ -526,6 +526,29 @@ static void a_verdict_in_the_middle_of_an_answer(void **arg)
 	}
 }
 
+/* Servers that wait say so, or tell their capabilities; nobody is asked twice.
+ */
+static void what_else_the_backend_says_is_no_challenge(void **arg)
+{
+	struct stage st;
+
+	(void)arg;
+	begin(&st, ALL);
+	stage_c(&st, "a AUTHENTICATE SCRAM-SHA-1 " FIRST64 "\r\n");
+	dialled(&st);
+	stage_b(&st, "+ cj14eSxzPWQsaT00\r\n");
+	stage_sees_c(&st, "+ cj14eSxzPWQsaT00\r\n");
+	stage_b(&st, "* OK still here\r\n");
+	stage_b(&st, "* CAPABILITY IMAP4rev1\r\n");
+	stage_sees_c(&st, "");
+	stage_c(&st, FINAL64 "\r\n");
+	stage_b(&st, "a OK in\r\n");
+	stage_sees_c(&st, "* OK still here\r\n"
+	                  "* CAPABILITY IMAP4rev1 ID XAPPLEPUSHSERVICE\r\n"
+	                  "a OK in\r\n");
+	stage_done(&st);
+}
+
 static void the_client_loses_patience(void **arg)
 {
 	struct stage st;
@@ -704,6 +727,7 @@ int main(void)
 		cmocka_unit_test(where_passwords_are_kept_they_are_said),
 		cmocka_unit_test(the_server_speaks_first_in_cram_md5),
 		cmocka_unit_test(a_verdict_in_the_middle_of_an_answer),
+		cmocka_unit_test(what_else_the_backend_says_is_no_challenge),
 		cmocka_unit_test(the_client_loses_patience),
 		cmocka_unit_test(more_challenges_than_there_are),
 		cmocka_unit_test(tokens_may_be_long),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A whole session between a client and a backend, as a script (input.h), whose
- * head holds "a", after login, else before, and "e" for evil literals:
+ * head holds "a", after login, else before, "e" for evil literals, and "m" for
+ * a backend with many mechanisms:
  *	|c octets	the client says	|b octets	the backend says
  *	|n letter	the client sends a literal without waiting, its octets
  *			a command with the tag "evil"
@@ -38,26 +39,30 @@
 
 #define TEXT_MAX ((size_t)16 * 1024 * 1024)
 
+#define MECHANISMS                                             \
+	"AUTH=PLAIN AUTH=LOGIN AUTH=XOAUTH2 AUTH=OAUTHBEARER " \
+	"AUTH=CRAM-MD5 AUTH=SCRAM-SHA-1"
+
 /* The one session; see --wrap in meson.build. */
 static struct session *session;
 static uint64_t random_count;
 
 struct session *__real_session_new(const struct session_env *env, int fd,
-                                   struct tls_ctx *tls, uint64_t id,
-                                   const char *listener);
+                                   uint64_t id, const struct door *door,
+                                   const struct proxy_header *said);
 struct session *__wrap_session_new(const struct session_env *env, int fd,
-                                   struct tls_ctx *tls, uint64_t id,
-                                   const char *listener);
+                                   uint64_t id, const struct door *door,
+                                   const struct proxy_header *said);
 void __real_session_free(struct session **s);
 void __wrap_session_free(struct session **s);
 void __wrap_rand_bytes(void *out, size_t len);
 void __wrap_log_error(const struct log_ctx *ctx, const char *fmt, ...);
 
 struct session *__wrap_session_new(const struct session_env *env, int fd,
-                                   struct tls_ctx *tls, uint64_t id,
-                                   const char *listener)
+                                   uint64_t id, const struct door *door,
+                                   const struct proxy_header *said)
 {
-	session = __real_session_new(env, fd, tls, id, listener);
+	session = __real_session_new(env, fd, id, door, said);
 	return session;
 }
 
@@ -114,6 +119,10 @@ static void run_init(struct run *r, const struct way *way, struct str head)
 	r->evil = str_find(head, 'e') != SIZE_MAX;
 	random_count = 0;
 	stage_init(&r->st);
+	if (str_find(head, 'm') != SIZE_MAX) {
+		r->st.mechanisms = MECHANISMS;
+		fake_service_no_logins(r->st.service);
+	}
 	r->st.opts.trace_user = r->after_login ? NULL : "all";
 	stage_start(&r->st);
 	if (r->after_login)

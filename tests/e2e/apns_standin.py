@@ -818,8 +818,12 @@ class StandIn:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.refusal != "stall":
-            sock = self.context.wrap_socket(sock, server_side=True,
-                                            do_handshake_on_connect=False)
+            try:
+                sock = self.context.wrap_socket(sock, server_side=True,
+                                                do_handshake_on_connect=False)
+            except OSError:  # gone already
+                sock.close()
+                return
         connection = Connection(self, self._accepted, sock, peer)
         self._connections[connection.number] = connection
         if self.refusal == "stall":

@@ -54,11 +54,9 @@ def run(tmp_path, tls):
      r"imapbell\.conf:2.*push\.merge_ms"),
     ("process: {\n  workers = 2;\n};\n", r"imapbell\.conf:2.*workers"),
     ("log: { level = \"loud\"; };\n", r"imapbell\.conf:1.*log\.level"),
-    ("backend: {\n url = \"imap+starttls://x\"; };\n",
-     r"imapbell\.conf:2.*backend\.url.*starttls"),
     ("@include \"absent.conf\"\n", r"imapbell\.conf:1|absent\.conf"),
 ], ids=["syntax", "type", "unknown", "zero", "bool", "string", "not_built",
-        "choice", "starttls", "include"])
+        "choice", "include"])
 def test_file_is_wrong(run, conf, says):
     """78 names file, line and key."""
     status, output = run("-t", conf=conf, complete="backend" not in conf)
@@ -79,7 +77,6 @@ def test_file_is_wrong(run, conf, says):
     (["--watch-login", "session"], CONFIG, r"watch.login.*session|sealed"),
     (["--watch-login", "master"], CONFIG, r"watch.login.*master|sealed"),
     (["--apns-cert", "x.p12"], CONFIG, "PKCS#12"),
-    (["-b", "imap+starttls://localhost"], CONFIG, r"backend\.url.*starttls"),
     (["-b", "http://localhost"], CONFIG, r"backend\.url"),
     (["-b", "imap://localhost:0"], CONFIG, r"backend\.url"),
     (["-l", "imaps://127.0.0.1:99999"], CONFIG, "listen"),

@@ -21,7 +21,8 @@ static void each_time_is_longer_until_it_was_answered(void **state)
 		uint32_t ms = aside_put(&a, STR("B"), now);
 
 		assert_true(ms >= MINUTE_MS && ms <= 6 * 60 * MINUTE_MS);
-		assert_true(i > 8 || ms >= last);
+		/* The eighth doubling meets the maximum. */
+		assert_true(i >= 8 || ms >= last);
 		assert_true(aside_has(&a, STR("B"), now + ms - 1));
 		assert_int_equal(aside_until(&a, now), now + ms);
 		now += ms;

@@ -60,10 +60,10 @@ def test_a_login_takes_the_fewest_round_trips(bell, dovecot, tls):
                      "-o", "backend.forward=id")
         proxy.wait_log("is up")
         relay.delay[TO_CLIENT] = 0.04  # what is said in one turn is sent by then
-        proxy.session(dovecot.user(), "PLAIN-IR")
-        link = relay.links[-1]
-    said = sorted((when, way) for way in (TO_SERVER, TO_CLIENT)
-                  for when, data in link.chunks[way] if data)
+        with proxy.session(dovecot.user(), "PLAIN-IR"):
+            link = relay.links[-1]
+            said = sorted((when, way) for way in (TO_SERVER, TO_CLIENT)
+                          for when, _ in link.chunks[way])
     turns = [way for way, _ in itertools.groupby(way for _, way in said)]
     # STARTTLS, the hello, our finish with ID and the login.
     assert turns.count(TO_SERVER) == 3, link.chunks

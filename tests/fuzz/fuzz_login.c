@@ -143,8 +143,12 @@ static int take(struct imap_login *l, struct str lines)
 		else
 			rc = imap_sasl_take(l, line);
 	}
-	if (rc != ERR_OK)
+	if (rc != ERR_OK) {
+		/* A name that shows it is no secret. */
+		if (contains(l->user, marker))
+			wanted = STR_NULL;
 		imap_login_done(l);
+	}
 	return rc;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "proxy/login.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -293,11 +294,13 @@ static void keep_line(struct session *s, struct str response)
 static void on_response(struct session *s, struct str response)
 {
 	struct login *l = s->login;
-	bool was_asked = l->opening.state == IMAP_OPENING_CHALLENGE;
 	enum imap_opening_state state;
 	bool for_client = false;
+	bool was_asked;
 	struct buf send;
 
+	assert(l != NULL); /* in SESSION_LOGIN */
+	was_asked = l->opening.state == IMAP_OPENING_CHALLENGE;
 	session_trace_response(s, "backend", response);
 	buf_init(&send, IMAP_OPENING_SEND_MAX);
 	state = imap_opening_feed(&l->opening, response, &send, &for_client);
@@ -335,10 +338,10 @@ static void on_response(struct session *s, struct str response)
 /* wants_tls: the backend agreed to STARTTLS. */
 static bool wants_tls(const struct session *s)
 {
-	const struct login *l = s->login;
-
-	return s->state == SESSION_LOGIN && l != NULL &&
-	       l->opening.state == IMAP_OPENING_TLS;
+	if (s->state != SESSION_LOGIN)
+		return false;
+	assert(s->login != NULL); /* in that state */
+	return s->login->opening.state == IMAP_OPENING_TLS;
 }
 
 /* start_tls: |left| octets came behind the OK of STARTTLS. */

@@ -142,13 +142,12 @@ static int take(struct imap_login *l, struct str lines)
 			rc = ERR_PARSE; /* says no more */
 		else
 			rc = imap_sasl_take(l, line);
-	}
-	if (rc != ERR_OK) {
-		/* A name that shows it is no secret. */
+		/* What a name shows is no secret. */
 		if (contains(l->user, marker))
 			wanted = STR_NULL;
-		imap_login_done(l);
 	}
+	if (rc != ERR_OK)
+		imap_login_done(l);
 	return rc;
 }
 

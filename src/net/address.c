@@ -53,6 +53,30 @@ void address_from(const struct sockaddr *addr, struct address *a_r)
 	*a_r = a;
 }
 
+/* end_of asks for the peer's end of |fd|, or for ours. */
+static struct address end_of(int fd, bool is_peer)
+{
+	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
+	struct sockaddr *out = (struct sockaddr *)&addr;
+	socklen_t len = sizeof(addr);
+	struct address a = { .family = AF_UNSPEC };
+
+	if ((is_peer ? getpeername(fd, out, &len)
+	             : getsockname(fd, out, &len)) == 0)
+		address_from(out, &a);
+	return a;
+}
+
+struct address address_peer(int fd)
+{
+	return end_of(fd, true);
+}
+
+struct address address_local(int fd)
+{
+	return end_of(fd, false);
+}
+
 int address_parse(struct str text, struct address *a_r)
 {
 	struct address a = { .family = AF_UNSPEC };

@@ -25,6 +25,11 @@ enum { ADDRESS_TEXT_MAX = 56 };
 /* address_from reads what the system says; other families become unknown. */
 void address_from(const struct sockaddr *addr, struct address *a_r);
 
+/* address_peer and address_local ask for the ends of the socket |fd|; unknown
+ * if it has none (any more). */
+struct address address_peer(int fd);
+struct address address_local(int fd);
+
 /*
  * address_parse reads a numeric address, without brackets or port, e.g.
  * "203.0.113.9" or "2001:db8::1"; the port is 0. Results: 0; ERR_PARSE.

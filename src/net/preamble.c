@@ -43,17 +43,6 @@ struct preambles {
 	TAILQ_HEAD(, waiting) list;
 };
 
-static struct address peer_of(int fd)
-{
-	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof(addr);
-	struct address peer = { .family = AF_UNSPEC };
-
-	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0)
-		address_from((const struct sockaddr *)&addr, &peer);
-	return peer;
-}
-
 static void waiting_free(struct waiting *w)
 {
 	TAILQ_REMOVE(&w->all->list, w, link);
@@ -184,7 +173,7 @@ void preambles_add(struct preambles *all, int fd)
 
 	w->all = all;
 	w->fd = fd;
-	w->peer = peer_of(fd);
+	w->peer = address_peer(fd);
 	may_wait = may_wait && is_trusted(all, &w->peer);
 	buf_init(&w->had, PROXY_V2_MAX);
 	w->io = loop_io_new(all->loop, fd, on_ready, w);

@@ -65,15 +65,13 @@ static void set_tcp(int fd, const struct patience *p)
 
 void wire_init(struct wire *w, int fd, enum wire_peer peer)
 {
-	struct sockaddr_storage addr = { 0 };
-	socklen_t len = sizeof(addr);
+	uint8_t family = address_local(fd).family;
 	int flags = fcntl(fd, F_GETFL);
 
 	*w = (struct wire){ .fd = fd };
 	if (flags >= 0 && (flags & O_NONBLOCK) == 0)
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
-	    addr.ss_family != AF_UNIX)
+	if (family == AF_INET || family == AF_INET6)
 		set_tcp(fd, &patience[peer]);
 }
 
@@ -300,13 +298,6 @@ enum wire_result wire_discard(struct wire *w, char *out, size_t size,
 void wire_addresses(const struct wire *w, struct address *peer_r,
                     struct address *local_r)
 {
-	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof(addr);
-
-	*peer_r = *local_r = (struct address){ .family = AF_UNSPEC };
-	if (getpeername(w->fd, (struct sockaddr *)&addr, &len) == 0)
-		address_from((const struct sockaddr *)&addr, peer_r);
-	len = sizeof(addr);
-	if (getsockname(w->fd, (struct sockaddr *)&addr, &len) == 0)
-		address_from((const struct sockaddr *)&addr, local_r);
+	*peer_r = address_peer(w->fd);
+	*local_r = address_local(w->fd);
 }

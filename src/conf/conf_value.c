@@ -65,8 +65,8 @@ static void items_clear(struct items *i, const struct conf_group *group)
 
 static void strings_add(struct conf_strings *list, const char *text)
 {
-	list->list = xrealloc(list->list, list->count + 1, sizeof(char *));
-	list->list[list->count++] = xstrdup(text);
+	list->list = xgrow(list->list, &list->count, sizeof(char *));
+	list->list[list->count - 1] = xstrdup(text);
 }
 
 static void strings_clear(struct conf_strings *list)
@@ -280,8 +280,8 @@ static void *items_add(struct items *items, const struct conf_group *group)
 {
 	void *entry;
 
-	items->items = xrealloc(items->items, items->count + 1, group->size);
-	entry = item(items, group, items->count++);
+	items->items = xgrow(items->items, &items->count, group->size);
+	entry = item(items, group, items->count - 1);
 	memset(entry, 0, group->size);
 	conf_value_defaults(entry, group->members, group->count);
 	return entry;

@@ -72,10 +72,11 @@ static int make_part(const struct source *s, struct tls_server_opts *opts,
 		return err_set(detail, ERR_INVALID, "%s %s, %s %s: %s",
 		               s->certificate_key.text, s->certificate,
 		               s->key_key.text, s->key, why.text);
-	rc = certificate_read(opts->certificate, &part->certificate);
-	if (rc != ERR_OK)
-		tls_ctx_free(ctx_r);
-	return rc;
+	if (certificate_read(opts->certificate, &part->certificate) == ERR_OK)
+		return ERR_OK;
+	tls_ctx_free(ctx_r);
+	return err_set(detail, ERR_INVALID, "%s %s: not readable",
+	               s->certificate_key.text, s->certificate);
 }
 
 /* load_part makes a context of |s|, the caller's to free. */

@@ -108,7 +108,7 @@ static void add_capabilities(const struct look *l, struct str list)
 		report_add(k->report, REPORT_FAIL, "capabilities",
 		           "%sLOGINDISABLED: no login without TLS, the server "
 		           "says: imaps:// or imap+starttls:// is wanted in "
-		           "%s.url",
+		           "%surl",
 		           l->where, l->target->key.text);
 	else
 		report_add(k->report, REPORT_OK, "capabilities",
@@ -155,7 +155,7 @@ static void add_forwarding(const struct look *l, struct str list)
 	case DIAL_FORWARD_NONE:
 		report_add(report, REPORT_OK, subject,
 		           "%snot forwarded, the server sees imapbell's own "
-		           "(%s.forward)",
+		           "(%sforward)",
 		           l->where, key);
 		break;
 	case DIAL_FORWARD_PROXY_V1:
@@ -175,7 +175,7 @@ static void add_forwarding(const struct look *l, struct str list)
 			           l->where);
 		else
 			report_add(report, REPORT_FAIL, subject,
-			           "%s%s.forward is \"id\", but the server "
+			           "%s%sforward is \"id\", but the server "
 			           "has no ID",
 			           l->where, key);
 		break;

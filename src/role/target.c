@@ -34,10 +34,9 @@ static void target_of_backend(const struct conf *c, struct target *p)
 		.forward = c->backend_forward,
 		.verify = c->backend_verify,
 	};
-	(void)err_set(&p->key, 0, "backend");
+	(void)err_set(&p->key, 0, "backend.");
 }
 
-/* target_of_route: entries are counted from one, as in other errors. */
 static void target_of_route(const struct conf *c, size_t n, struct target *p)
 {
 	const struct conf_route *r = &c->routes.list[n];
@@ -50,12 +49,12 @@ static void target_of_route(const struct conf *c, size_t n, struct target *p)
 		.forward = r->forward,
 		.verify = r->verify,
 	};
-	(void)err_set(&p->key, 0, "routes[%zu] (%s)", n + 1, r->domain);
+	(void)err_set(&p->key, 0, "routes, entry %zu (%s): ", n + 1, r->domain);
 }
 
 static bool is_text_same(const char *a, const char *b)
 {
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+	return str_eq(str_of(a), str_of(b)); /* none is empty */
 }
 
 static bool is_same(const struct target *a, const struct target *b)
@@ -88,7 +87,7 @@ static int make_dial(const struct target *p, struct dial_target *t,
 		return ERR_OK;
 	if (tls_client_new(&opts, &t->tls, &why) == ERR_OK)
 		return ERR_OK;
-	return err_set(detail, ERR_INVALID, "%s.ca: %s", p->key.text, why.text);
+	return err_set(detail, ERR_INVALID, "%sca: %s", p->key.text, why.text);
 }
 
 /* add finds the target of |p|, or makes it; |p|'s parts become |t|'s. */
@@ -100,7 +99,7 @@ static int add(struct targets *t, struct target *p, size_t *target_r,
 	int rc;
 
 	if (conf_url_parse(str_of(p->url), &p->parsed, &why) != ERR_OK)
-		return err_set(detail, ERR_INVALID, "%s.url: %s", p->key.text,
+		return err_set(detail, ERR_INVALID, "%surl: %s", p->key.text,
 		               why.text);
 	p->host = str_dup(p->parsed.host);
 	for (size_t i = 0; i < r->target_count; i++)

@@ -16,8 +16,9 @@
 
 /* What the configuration says of a backend. */
 struct target {
-	struct err_detail key; /* "backend", "routes[2] (example.org)" */
-	const char *ca_key;    /* what is set if its issuer is not known */
+	struct err_detail
+		key;        /* "backend.", "routes, entry 2 (example.org): " */
+	const char *ca_key; /* what is set if its issuer is not known */
 	const char *url;
 	const char *ca;
 	const char *name;

@@ -213,5 +213,5 @@ def test_error_names_the_route(tmp_path, dovecot, tls):
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env=ENVIRONMENT, timeout=60 * SLOW, check=False)
     assert done.returncode == 78, done.stderr
-    assert "routes[2] (b.example).ca: " in done.stderr
+    assert "routes, entry 2 (b.example): ca: " in done.stderr
     assert "none.pem" in done.stderr

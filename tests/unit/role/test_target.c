@@ -101,7 +101,7 @@ static void errors_name_the_route(void **arg)
 	(void)arg;
 	routes[1].ca = (char[]){ "/nowhere/ca.pem" };
 	assert_int_equal(targets_load(&c, &t, &why), ERR_INVALID);
-	assert_non_null(strstr(why.text, "routes[2] (b.example).ca: "));
+	assert_non_null(strstr(why.text, "routes, entry 2 (b.example): ca: "));
 	assert_non_null(strstr(why.text, "/nowhere/ca.pem"));
 	routes[1].ca = NULL;
 	c.backend_url = (char[]){ "imaps://mail.example" };

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -441,4 +442,24 @@ int seal_name_open(struct str blob, struct str *name_r)
 		return ERR_AUTH;
 	*name_r = str_sub(blob, 1, blob.len);
 	return ERR_OK;
+}
+
+void seal_digest(struct str key, const struct imap_login *login,
+                 char digest_r[SEAL_DIGEST_BYTES])
+{
+	struct str password = secret_str(login->password);
+	unsigned char out[SEAL_DIGEST_BYTES];
+	unsigned int len = sizeof(out);
+	struct buf text;
+
+	/* No name holds a NUL. */
+	buf_init(&text, IMAP_USER_MAX + 1 + IMAP_PASSWORD_MAX);
+	if (buf_add(&text, login->user) != ERR_OK ||
+	    buf_append(&text, "", 1) != ERR_OK ||
+	    buf_add(&text, password) != ERR_OK ||
+	    HMAC(EVP_sha256(), key.data, (int)key.len, bytes(buf_str(&text)),
+	         text.len, out, &len) == NULL)
+		abort();
+	buf_reset(&text);
+	memcpy(digest_r, out, sizeof(out));
 }

@@ -46,4 +46,13 @@ int seal_name(struct str name, struct buf *out)
 int seal_name_open(struct str blob, struct str *name_r)
 	__attribute__((warn_unused_result));
 
+/*
+ * seal_digest writes what tells two logins apart and does not say the password:
+ * HMAC-SHA-256 under |key|. It is of name and
+ * password alone.
+ */
+#define SEAL_DIGEST_BYTES 32
+void seal_digest(struct str key, const struct imap_login *login,
+                 char digest_r[SEAL_DIGEST_BYTES]);
+
 #endif

@@ -1,51 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * service - the push side as the proxy sees it: plain values in, one
- * completion on a later turn. This one calls the registry in the same process;
- * another may speak over a socket. It never fails a registration for reasons of
- * its own: anything but OK costs the phone 23 hours of silence.
+ * completion on a later turn. push/service_local is there in the same process,
+ * role/service_remote speaks with one that is not. It never fails a
+ * registration for reasons of its own: anything but OK costs the phone 23 hours
+ * of silence.
  */
 #ifndef PUSH_SERVICE_H
 #define PUSH_SERVICE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 #include "imap/login.h"
 #include "imap/xaps.h"
-#include "push/registry.h"
-#include "push/seal.h"
 
 struct service;
-
-/* What the capability is shown for, as the configuration says. */
-struct service_opts {
-	bool enabled;               /* push.enabled, and a topic is known */
-	const char *topic;          /* copied; NULL: nothing is offered */
-	bool lowercase;             /* users.lowercase */
-	const char *default_domain; /* users.default_domain, NULL: none */
-	const struct str *allow;    /* push.allow; users or domains; copied */
-	size_t allow_count;
-	const struct str *deny;
-	size_t deny_count;
-	bool names_only; /* watch.login = master: of a login the name is kept,
-	                    in place of a password that was sealed earlier */
-};
-
-/* |seal| NULL: no password is kept (the seal key was unusable, or names are
- * all that is kept). Borrowed. */
-struct service *service_new(struct loop *loop, struct ledger *ledger,
-                            struct registry *registry, const struct seal *seal,
-                            const struct service_opts *opts);
-
-/*
- * service_set_topic changes what those who log in from now on are offered;
- * NULL: nothing. Sessions that run keep theirs.
- */
-void service_set_topic(struct service *s, const char *topic);
-
-/* service_set_seal: there is a key now. Borrowed. */
-void service_set_seal(struct service *s, const struct seal *seal);
 
 /* service_free answers what is still open (a registration: ERR_CANCELED, it
  * is kept all the same), so it comes before the askers end. */
@@ -116,5 +88,27 @@ typedef void service_done_fn(void *arg, int rc);
 void service_register(struct service *s,
                       const struct service_registration *registration,
                       service_done_fn *done, void *arg);
+
+/* What a service implements, each as the function of that name here; a service
+ * begins with a struct service. */
+struct service_ops {
+	void (*free)(struct service *s);
+	bool (*offers)(const struct service *s);
+	size_t (*mailboxes_max)(const struct service *s);
+	bool (*offer)(const struct service *s, struct str login_name,
+	              struct str *topic_r);
+	bool (*keeps_logins)(const struct service *s);
+	void (*logged_in)(struct service *s, const struct imap_login *login);
+	void (*lookup)(struct service *s, struct str login_name,
+	               const struct str *names, size_t count,
+	               service_lookup_fn *done, void *arg);
+	void (*put)(struct service *s,
+	            const struct service_registration *registration,
+	            service_done_fn *done, void *arg);
+};
+
+struct service {
+	const struct service_ops *ops;
+};
 
 #endif

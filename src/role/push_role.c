@@ -10,8 +10,10 @@
 #include "push/notifier.h"
 #include "push/queue.h"
 #include "push/registry.h"
+#include "push/service_local.h"
 #include "role/logins.h"
 #include "role/offer.h"
+#include "role/whom.h"
 #include "store/sqlite.h"
 #include "watch/watch.h"
 
@@ -29,6 +31,8 @@ struct push_role {
 	struct notifier *notifier;
 	struct watch *watch; /* NULL: nothing was ever offered */
 	struct service *service;
+	loop_fn *changed; /* NULL: nobody wants to know */
+	void *arg;
 };
 
 /* make_state makes the state directory, if only that one is missing; the store
@@ -64,30 +68,14 @@ static void on_loaded(void *arg, int rc)
 
 static struct service *make_service(struct push_role *r)
 {
-	const struct conf *c = r->conf;
-	const struct conf_strings *allow = &c->push_allow;
-	const struct conf_strings *deny = &c->push_deny;
-	struct str *list = xcalloc(allow->count + deny->count, sizeof(*list));
-	const struct service_opts opts = {
-		.enabled = c->push_enabled,
-		.topic = offer_topic(r->offer),
-		.lowercase = c->users_lowercase,
-		.default_domain = c->users_default_domain,
-		.allow = list,
-		.allow_count = allow->count,
-		.deny = list + allow->count,
-		.deny_count = deny->count,
-		.names_only = logins_are_masters(c),
+	struct service_local_opts opts = {
+		.audience = whom_load(r->conf, offer_topic(r->offer)),
+		.names_only = logins_are_masters(r->conf),
 	};
-	struct service *service;
+	struct service *service = service_local_new(
+		r->loop, r->ledger, r->registry, logins_seal(r->logins), &opts);
 
-	for (size_t i = 0; i < allow->count; i++)
-		list[i] = str_of(allow->list[i]);
-	for (size_t i = 0; i < deny->count; i++)
-		list[allow->count + i] = str_of(deny->list[i]);
-	service = service_new(r->loop, r->ledger, r->registry,
-	                      logins_seal(r->logins), &opts);
-	free(list);
+	whom_done(&opts.audience);
 	return service;
 }
 
@@ -109,6 +97,18 @@ static struct watch *make_watch(struct push_role *r)
 	                 r->queue, &opts);
 }
 
+static void tell(const struct push_role *r)
+{
+	if (r->changed != NULL)
+		r->changed(r->arg);
+}
+
+void push_role_observe(struct push_role *r, loop_fn *fn, void *arg)
+{
+	r->changed = fn;
+	r->arg = arg;
+}
+
 /* on_offer follows the offer: those who come are told, and once anything was
  * offered the users are watched, since a credential may come back. */
 static void on_offer(void *arg)
@@ -117,9 +117,10 @@ static void on_offer(void *arg)
 	const char *topic = offer_topic(r->offer);
 
 	if (r->service != NULL)
-		service_set_topic(r->service, topic);
+		service_local_set_topic(r->service, topic);
 	if (topic != NULL && r->watch == NULL)
 		r->watch = make_watch(r);
+	tell(r);
 }
 
 /* on_logins: there are some now. */
@@ -129,9 +130,10 @@ static void on_logins(void *arg)
 	const struct watch_login_opts opts = logins_opts(r->logins);
 
 	if (r->service != NULL)
-		service_set_seal(r->service, opts.seal);
+		service_local_set_seal(r->service, opts.seal);
 	if (r->watch != NULL)
 		watch_set_login(r->watch, &opts);
+	tell(r);
 }
 
 void push_role_reload(struct push_role *r)

@@ -29,6 +29,10 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 /* push_role_service is what workers ask; lives until push_role_end. */
 struct service *push_role_service(struct push_role *r);
 
+/* push_role_observe: |fn| is called whenever what the service offers may have
+ * changed. */
+void push_role_observe(struct push_role *r, loop_fn *fn, void *arg);
+
 /* push_role_reload reads the APNs credential again. If it is good, pushes are
  * sent with it from now on, and one tries at once if they were held; if not,
  * an error line says so and the old one stays. */

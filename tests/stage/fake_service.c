@@ -9,7 +9,6 @@
 
 struct call {
 	STAILQ_ENTRY(call) link;
-	struct service *service;
 	service_lookup_fn *lookup; /* or */
 	service_done_fn *done;
 	void *arg;
@@ -17,7 +16,8 @@ struct call {
 	size_t count;
 };
 
-struct service {
+struct fake {
+	struct service base;
 	struct loop *loop;
 	const char *topic;
 	const char *proved[8];
@@ -29,43 +29,40 @@ struct service {
 	struct buf said;
 };
 
-static void say(struct service *s, struct str words)
+static struct fake *fake_of(struct service *s)
+{
+	return (struct fake *)s;
+}
+
+static void say(struct fake *s, struct str words)
 {
 	int rc = buf_add(&s->said, words);
 
 	assert(rc == 0);
 }
 
-static void say_number(struct service *s, uint32_t n)
+static void say_number(struct fake *s, uint32_t n)
 {
 	int rc = buf_printf(&s->said, "/%u", (unsigned)n);
 
 	assert(rc == 0);
 }
 
-struct service *fake_service_new(struct loop *loop)
+void fake_service_limit(struct service *service, size_t mailboxes_max)
 {
-	struct service *s = xcalloc(1, sizeof(*s));
+	struct fake *s = fake_of(service);
 
-	s->loop = loop;
-	s->topic = FAKE_TOPIC;
-	s->mailboxes_max = 64;
-	STAILQ_INIT(&s->calls);
-	buf_init(&s->said, (size_t)1024 * 1024);
-	return s;
-}
-
-void fake_service_limit(struct service *s, size_t mailboxes_max)
-{
 	s->mailboxes_max = mailboxes_max;
 }
 
-size_t service_mailboxes_max(const struct service *s)
+static size_t on_mailboxes_max(const struct service *service)
 {
+	const struct fake *s = (const struct fake *)service;
+
 	return s->mailboxes_max;
 }
 
-static void finish(struct service *s)
+static void finish(struct fake *s)
 {
 	struct call *call = STAILQ_FIRST(&s->calls);
 
@@ -80,98 +77,115 @@ static void finish(struct service *s)
 
 static void on_later(void *arg)
 {
-	struct service *s = arg;
+	struct fake *s = arg;
 
 	while (!s->held && !STAILQ_EMPTY(&s->calls))
 		finish(s);
 }
 
-void service_free(struct service **sp)
+static void on_free(struct service *service)
 {
-	struct service *s = *sp;
+	struct fake *s = fake_of(service);
 
-	if (s == NULL)
-		return;
 	loop_defer_cancel(s->loop, on_later, s);
 	while (!STAILQ_EMPTY(&s->calls))
 		finish(s);
 	buf_reset(&s->said);
 	free(s);
-	*sp = NULL;
 }
 
-void fake_service_prove(struct service *s, const char *mailbox)
+void fake_service_prove(struct service *service, const char *mailbox)
 {
+	struct fake *s = fake_of(service);
+
 	s->proved[s->proved_count++] = mailbox;
 }
 
-void fake_service_hold(struct service *s)
+void fake_service_hold(struct service *service)
 {
+	struct fake *s = fake_of(service);
+
 	s->held = true;
 }
 
-void fake_service_release(struct service *s)
+void fake_service_release(struct service *service)
 {
+	struct fake *s = fake_of(service);
+
 	s->held = false;
 	loop_defer(s->loop, on_later, s);
 }
 
-void fake_service_no_logins(struct service *s)
+void fake_service_no_logins(struct service *service)
 {
+	struct fake *s = fake_of(service);
+
 	s->no_logins = true;
 }
 
-bool service_keeps_logins(const struct service *s)
+static bool on_keeps_logins(const struct service *service)
 {
+	const struct fake *s = (const struct fake *)service;
+
 	return !s->no_logins;
 }
 
-void fake_service_topic(struct service *s, const char *topic)
+void fake_service_topic(struct service *service, const char *topic)
 {
+	struct fake *s = fake_of(service);
+
 	s->topic = topic;
 }
 
-struct str fake_service_said(const struct service *s)
+struct str fake_service_said(const struct service *service)
 {
+	const struct fake *s = (const struct fake *)service;
+
 	return buf_str(&s->said);
 }
 
-bool service_offers(const struct service *s)
+static bool on_offers(const struct service *service)
 {
+	const struct fake *s = (const struct fake *)service;
+
 	return s->topic != NULL;
 }
 
-bool service_offer(const struct service *s, struct str login_name,
-                   struct str *topic_r)
+static bool on_offer(const struct service *service, struct str login_name,
+                     struct str *topic_r)
 {
+	const struct fake *s = (const struct fake *)service;
+
 	if (s->topic == NULL || str_eq(login_name, STR("denied")))
 		return false;
 	*topic_r = str_of(s->topic);
 	return true;
 }
 
-void service_logged_in(struct service *s, const struct imap_login *login)
+static void on_logged_in(struct service *service,
+                         const struct imap_login *login)
 {
+	struct fake *s = fake_of(service);
 	say(s, STR("logged-in "));
 	say(s, login->user);
 	say(s, STR("\n"));
 }
 
-static struct call *call_new(struct service *s, void *arg)
+static struct call *call_new(struct fake *s, void *arg)
 {
 	struct call *call = xcalloc(1, sizeof(*call));
 
-	call->service = s;
 	call->arg = arg;
 	STAILQ_INSERT_TAIL(&s->calls, call, link);
 	loop_defer(s->loop, on_later, s);
 	return call;
 }
 
-void service_lookup(struct service *s, struct str login_name,
-                    const struct str *names, size_t count,
-                    service_lookup_fn *done, void *arg)
+static void on_lookup(struct service *service, struct str login_name,
+                      const struct str *names, size_t count,
+                      service_lookup_fn *done, void *arg)
 {
+	struct fake *s = fake_of(service);
 	struct call *call = call_new(s, arg);
 
 	say(s, STR("lookup "));
@@ -189,10 +203,11 @@ void service_lookup(struct service *s, struct str login_name,
 	say(s, STR("\n"));
 }
 
-void service_register(struct service *s,
-                      const struct service_registration *registration,
-                      service_done_fn *done, void *arg)
+static void on_register(struct service *service,
+                        const struct service_registration *registration,
+                        service_done_fn *done, void *arg)
 {
+	struct fake *s = fake_of(service);
 	struct call *call = call_new(s, arg);
 
 	call->done = done;
@@ -214,4 +229,28 @@ void service_register(struct service *s,
 		}
 	}
 	say(s, STR("\n"));
+}
+
+static const struct service_ops ops = {
+	.free = on_free,
+	.offers = on_offers,
+	.mailboxes_max = on_mailboxes_max,
+	.offer = on_offer,
+	.keeps_logins = on_keeps_logins,
+	.logged_in = on_logged_in,
+	.lookup = on_lookup,
+	.put = on_register,
+};
+
+struct service *fake_service_new(struct loop *loop)
+{
+	struct fake *s = xcalloc(1, sizeof(*s));
+
+	s->base.ops = &ops;
+	s->loop = loop;
+	s->topic = FAKE_TOPIC;
+	s->mailboxes_max = 64;
+	STAILQ_INIT(&s->calls);
+	buf_init(&s->said, (size_t)1024 * 1024);
+	return &s->base;
 }

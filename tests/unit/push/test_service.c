@@ -16,7 +16,7 @@ struct fixture {
 	struct testdir dir;
 	struct testpush p;
 	struct seal *seal;
-	struct service_opts opts;
+	struct service_local_opts opts;
 	struct service *service;
 	int calls; /* of the registration or lookup */
 	int rc;
@@ -34,7 +34,8 @@ static int set_up(void **state)
 	assert_ok(seal_load(path, true, &f->seal, NULL));
 	testpush_init(&f->p);
 	testpush_start(&f->p);
-	f->opts = (struct service_opts){ .enabled = true, .topic = TOPIC };
+	f->opts = (struct service_local_opts){ .audience = { .enabled = true,
+		                                             .topic = TOPIC } };
 	*state = f;
 	return 0;
 }
@@ -54,8 +55,8 @@ static int tear_down(void **state)
 static void start(struct fixture *f)
 {
 	service_free(&f->service);
-	f->service = service_new(f->p.loop, f->p.ledger, f->p.registry, f->seal,
-	                         &f->opts);
+	f->service = service_local_new(f->p.loop, f->p.ledger, f->p.registry,
+	                               f->seal, &f->opts);
 }
 
 static struct imap_login login_of(const char *user, const char *password)
@@ -178,12 +179,12 @@ static void nothing_is_offered_without_topic_or_when_disabled(void **state)
 	assert_true(service_offers(f->service));
 	assert_true(service_offer(f->service, STR("anna"), &topic));
 	assert_str(topic, TOPIC);
-	f->opts.topic = NULL;
+	f->opts.audience.topic = NULL;
 	start(f);
 	assert_false(service_offers(f->service));
 	assert_false(service_offer(f->service, STR("anna"), &topic));
-	f->opts.topic = TOPIC;
-	f->opts.enabled = false;
+	f->opts.audience.topic = TOPIC;
+	f->opts.audience.enabled = false;
 	start(f);
 	assert_false(service_offers(f->service));
 	assert_false(service_offer(f->service, STR("anna"), &topic));
@@ -197,13 +198,13 @@ static void topic_changes_for_those_who_come(void **state)
 
 	start(f);
 	assert_true(service_offer(f->service, STR("anna"), &first));
-	service_set_topic(f->service, "com.apple.other");
+	service_local_set_topic(f->service, "com.apple.other");
 	assert_true(service_offer(f->service, STR("anna"), &topic));
 	assert_str(topic, "com.apple.other");
-	service_set_topic(f->service, NULL);
+	service_local_set_topic(f->service, NULL);
 	assert_false(service_offers(f->service));
 	assert_false(service_offer(f->service, STR("anna"), &topic));
-	service_set_topic(f->service, TOPIC);
+	service_local_set_topic(f->service, TOPIC);
 	assert_true(service_offer(f->service, STR("anna"), &topic));
 	assert_str(topic, TOPIC);
 	/* What a session was told stays what it is. */
@@ -262,12 +263,12 @@ static void allow_and_deny_name_users_and_domains(void **state)
 				(void)str_byte(&lists[n], ' ');
 			}
 		}
-		f->opts.allow = items[0];
-		f->opts.allow_count = counts[0];
-		f->opts.deny = items[1];
-		f->opts.deny_count = counts[1];
-		f->opts.default_domain = rows[i].domain;
-		f->opts.lowercase = rows[i].lowercase;
+		f->opts.audience.allow = items[0];
+		f->opts.audience.allow_count = counts[0];
+		f->opts.audience.deny = items[1];
+		f->opts.audience.deny_count = counts[1];
+		f->opts.audience.default_domain = rows[i].domain;
+		f->opts.audience.lowercase = rows[i].lowercase;
 		start(f);
 		memset(items, 0, sizeof(items)); /* it has copies */
 		if (service_offer(f->service, str_of(rows[i].user), &topic) !=
@@ -316,8 +317,8 @@ static void login_names_become_users(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct ledger_user *u;
 
-		f->opts.lowercase = rows[i].lowercase;
-		f->opts.default_domain = rows[i].domain;
+		f->opts.audience.lowercase = rows[i].lowercase;
+		f->opts.audience.default_domain = rows[i].domain;
 		start(f);
 		registers(f, rows[i].login, "pw");
 		u = ledger_user_first(f->p.ledger);
@@ -455,7 +456,7 @@ static void lookup_tells_what_is_proved_for_that_user(void **state)
 {
 	struct fixture *f = *state;
 
-	f->opts.lowercase = true;
+	f->opts.audience.lowercase = true;
 	start(f);
 	registers(f, "anna", NULL);
 	look_up(f, "Anna");
@@ -496,7 +497,8 @@ static void login_is_sealed_anew_only_when_it_differs(void **state)
 	logged_in(f, "anna", "two");
 	assert_int_equal(f->p.disk.commits, commits + 1);
 	holds(f, "anna", "anna", "two");
-	f->opts.lowercase = true; /* the backend's name for her counts */
+	f->opts.audience.lowercase =
+		true; /* the backend's name for her counts */
 	start(f);
 	logged_in(f, "Anna", "two");
 	holds(f, "anna", "Anna", "two");
@@ -552,21 +554,21 @@ static void login_that_may_not_be_kept_is_not(void **state)
 	registers(f, "anna", NULL);
 	logged_in(f, "anna", NULL); /* OAuth: no password */
 	want_disk(f, ANNA);
-	f->opts.deny = &anna;
-	f->opts.deny_count = 1;
+	f->opts.audience.deny = &anna;
+	f->opts.audience.deny_count = 1;
 	start(f);
 	logged_in(f, "anna", "pw");
 	want_disk(f, ANNA);
-	f->opts.deny_count = 0;
-	f->opts.enabled = false;
+	f->opts.audience.deny_count = 0;
+	f->opts.audience.enabled = false;
 	start(f);
 	logged_in(f, "anna", "pw");
 	want_disk(f, ANNA);
 	/* Without a key there is only the registration. */
-	f->opts.enabled = true;
+	f->opts.audience.enabled = true;
 	service_free(&f->service);
-	f->service = service_new(f->p.loop, f->p.ledger, f->p.registry, NULL,
-	                         &f->opts);
+	f->service = service_local_new(f->p.loop, f->p.ledger, f->p.registry,
+	                               NULL, &f->opts);
 	registers(f, "anna", "pw");
 	logged_in(f, "anna", "pw");
 	want_disk(f, ANNA);
@@ -578,8 +580,8 @@ static void start_names(struct fixture *f)
 {
 	service_free(&f->service);
 	f->opts.names_only = true;
-	f->service = service_new(f->p.loop, f->p.ledger, f->p.registry, NULL,
-	                         &f->opts);
+	f->service = service_local_new(f->p.loop, f->p.ledger, f->p.registry,
+	                               NULL, &f->opts);
 }
 
 /* knows wants the row of |user| to be |name|, |rejected| or not. */
@@ -603,7 +605,7 @@ static void passwords_are_kept_where_they_can_be_sealed(void **state)
 	assert_true(service_keeps_logins(f->service));
 	start_names(f);
 	assert_false(service_keeps_logins(f->service));
-	f->opts.topic = NULL;
+	f->opts.audience.topic = NULL;
 	start(f);
 	assert_false(service_keeps_logins(f->service));
 }
@@ -613,7 +615,7 @@ static void name_alone_is_committed_with_the_registration(void **state)
 	struct fixture *f = *state;
 	const struct store_batch *b;
 
-	f->opts.lowercase = true;
+	f->opts.audience.lowercase = true;
 	start_names(f);
 	logged_in(f, "Anna", "pw"); /* nobody yet */
 	registers(f, "Anna", "pw");

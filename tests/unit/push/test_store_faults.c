@@ -253,12 +253,13 @@ static void story_done(struct story *s)
 
 static void begin(struct story *s)
 {
-	static const struct service_opts opts = { .enabled = true,
-		                                  .topic = "topic" };
+	static const struct service_local_opts opts = {
+		.audience = { .enabled = true, .topic = "topic" }
+	};
 
 	testpush_start(&s->p);
-	s->service = service_new(s->p.loop, s->p.ledger, s->p.registry, s->seal,
-	                         &opts);
+	s->service = service_local_new(s->p.loop, s->p.ledger, s->p.registry,
+	                               s->seal, &opts);
 	pass(s, 1); /* for a load that failed */
 }
 

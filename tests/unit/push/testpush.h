@@ -15,7 +15,7 @@
 #include "fake/fake.h"
 #include "push/notifier.h"
 #include "push/scriptstore.h"
-#include "push/service.h"
+#include "push/service_local.h"
 #include "push/transport.h"
 
 /* A push that the transport took. */

@@ -7,7 +7,10 @@
 #ifndef BASE_METRIC_H
 #define BASE_METRIC_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/err.h"
 
 enum metric {
 	METRIC_SESSIONS_ACCEPTED,
@@ -32,6 +35,7 @@ enum metric {
 	METRIC_CREDENTIAL_EXPIRY, /* seconds since 1970, 0: none */
 	METRIC_STORE_UP,
 	METRIC_STORE_ERRORS,
+	METRIC_PROCESS_RESTARTS, /* labelled with the role */
 	METRICS
 };
 
@@ -51,8 +55,22 @@ int64_t metric_get(enum metric m);
  */
 void metric_add_labelled(enum metric m, const char *labels, uint64_t n);
 
+/*
+ * metric_share makes room for the counters of so many processes, in memory that
+ * they share after a fork; this one is the first of them. Results: 0;
+ * ERR_UNAVAILABLE, and nothing is shared. metric_unshare is the way back, for
+ * the process that forked them.
+ */
+int metric_share(size_t processes) __attribute__((warn_unused_result));
+void metric_unshare(void);
+
+/* metric_be: this process was forked and is the one with that number. It goes
+ * on where its predecessor ended, gauges excepted, and sees no other's. */
+void metric_be(size_t process);
+
 /* metric_walk calls |fn| with the name, labels in braces included, of every
- * series and its value, in the order of the table. */
+ * series and its value, in the order of the table; of all processes together
+ * in the one that forked them. */
 typedef void metric_fn(void *arg, const char *name, int64_t value);
 void metric_walk(metric_fn *fn, void *arg);
 

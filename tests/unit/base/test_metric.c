@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/metric.h"
 #include "unit/unit.h"
@@ -72,12 +74,56 @@ static void series_are_bounded(void **state)
 	assert_true(shown("imapbell_pushes_total{other=\"true\"}") > 900);
 }
 
+/* child counts as the process with that number. */
+static void child(size_t process, bool is_up)
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		metric_be(process);
+		metric_add(METRIC_LOGINS_REFUSED, 5);
+		metric_add_labelled(METRIC_PROCESS_RESTARTS, "role=\"x\"", 2);
+		if (is_up)
+			metric_set(METRIC_BACKEND_UP, 1);
+		_exit(metric_get(METRIC_LOGINS_REFUSED) % 5 == 0 ? 0 : 1);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* Counters outlive their process, gauges do not; the replacement goes on. */
+static void processes_add_up(void **state)
+{
+	static const char refused[] =
+		"imapbell_logins_total{result=\"refused\"}";
+
+	(void)state;
+	metric_add(METRIC_LOGINS_REFUSED, 10);
+	assert_ok(metric_share(3));
+	assert_int_equal(shown(refused), 10);
+	child(1, true);
+	child(2, false);
+	assert_int_equal(shown(refused), 20);
+	assert_int_equal(shown("imapbell_backend_up"), 1);
+	assert_int_equal(shown("imapbell_process_restarts_total{role=\"x\"}"),
+	                 4);
+	child(1, false);
+	assert_int_equal(shown(refused), 25);
+	assert_int_equal(shown("imapbell_backend_up"), 0);
+	assert_int_equal(metric_get(METRIC_LOGINS_REFUSED), 10);
+	metric_unshare();
+	assert_int_equal(shown(refused), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_add_and_gauges_are_set),
 		cmocka_unit_test(labels_make_series_and_their_sum),
-		cmocka_unit_test(series_are_bounded),
+		cmocka_unit_test(processes_add_up),
+		cmocka_unit_test(series_are_bounded), /* fills it */
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,7 +136,7 @@ fail:
 	return -1;
 }
 
-static uint16_t port_of(int fd)
+uint16_t listen_port(int fd)
 {
 	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(addr);
@@ -182,7 +182,7 @@ static int bind_all(const struct addrinfo *list, uint16_t port, bool share,
 		              share);
 		if (fd >= 0) {
 			fds_r[count++] = fd;
-			port = port_of(fd);
+			port = listen_port(fd);
 			continue;
 		}
 		missing = errno;
@@ -278,7 +278,7 @@ int listener_open(struct loop *loop, const char *host, uint16_t port,
 
 uint16_t listener_port(const struct listener *l)
 {
-	return port_of(l->sockets[0].fd);
+	return listen_port(l->sockets[0].fd);
 }
 
 void listener_pause(struct listener *l)

@@ -40,6 +40,9 @@ int listen_bind(const char *host, uint16_t port, bool share, int *fds_r,
                 size_t max, size_t *count_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
+/* listen_port is the port that a descriptor of listen_bind is bound to. */
+uint16_t listen_port(int fd);
+
 /* listener_new accepts on |count| descriptors of listen_bind, its own from now
  * on. */
 struct listener *listener_new(struct loop *loop, const int *fds, size_t count,

@@ -213,7 +213,7 @@ struct loop *loop_new(void)
 	return loop;
 }
 
-/* release frees what loop_free and loop_forget both do. */
+/* release frees all but what was deferred. */
 static void release(struct loop *loop)
 {
 	struct loop_signal *sig;
@@ -252,19 +252,12 @@ void loop_free(struct loop **loop)
 	release(l);
 }
 
-void loop_forget(struct loop **loop)
+void loop_forked(struct loop *loop)
 {
-	struct loop *l = *loop;
-
-	*loop = NULL;
-	if (l == NULL)
-		return;
 	/* The epoll set is shared with the parent until this makes our own:
 	 * removing events from it before would deafen the parent. */
-	if (event_reinit(l->base) != 0)
+	if (event_reinit(loop->base) != 0)
 		abort();
-	l->running.len = 0;
-	release(l);
 }
 
 void loop_run(struct loop *loop)

@@ -25,11 +25,10 @@ struct loop *loop_new(void);
 void loop_free(struct loop **loop);
 
 /*
- * loop_forget lets go, in a forked child, of the parent's loop without
- * disturbing what the parent waits for. What the loop's events belonged to is
- * left as it is.
+ * loop_forked makes, in a forked child, the loop the child's own: what is
+ * watched, and what is let go of from now on, disturbs the parent's no more.
  */
-void loop_forget(struct loop **loop);
+void loop_forked(struct loop *loop);
 
 /* loop_run turns until loop_stop; the turn that stops it is finished. */
 void loop_run(struct loop *loop);

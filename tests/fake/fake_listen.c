@@ -133,6 +133,12 @@ int listen_bind(const char *host, uint16_t port, bool share, int *fds_r,
 	return ERR_OK;
 }
 
+uint16_t listen_port(int fd)
+{
+	(void)fd;
+	return FIRST_PORT;
+}
+
 static struct listener *add(struct loop *loop, uint16_t port, listen_fn *fn,
                             void *arg)
 {

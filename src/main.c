@@ -14,9 +14,12 @@
 #include "role/check.h"
 #include "role/push_role.h"
 #include "role/single.h"
+#include "role/supervisor.h"
+#include "role/title.h"
 #include "role/worker.h"
 
-/* A listener is all that a start asks of the system. */
+/* Listeners, and memory that processes share, are all that a start asks of the
+ * system. */
 static int status_of_run(int rc)
 {
 	switch (rc) {
@@ -24,6 +27,7 @@ static int status_of_run(int rc)
 		return EX_OK;
 	case ERR_PERMISSION:
 	case ERR_DNS:
+	case ERR_UNAVAILABLE:
 		return EX_OSERR;
 	default:
 		return EX_CONFIG;
@@ -39,7 +43,8 @@ static int run(struct conf *c)
 
 	log_setup(&opts);
 	log_info(&log, "imapbell " IMAPBELL_VERSION " starts");
-	rc = single_run(c, &why);
+	rc = c->process_workers == 0 ? single_run(c, &why)
+	                             : supervisor_run(c, &why);
 	if (rc != ERR_OK)
 		log_error(&log, "not started: %s", why.text);
 	else
@@ -74,10 +79,12 @@ int main(int argc, char **argv)
 	int status = EX_SOFTWARE;
 	int rc;
 
+	argv = title_init(argc, argv);
 	rc = conf_load(&c, argc, argv, environ, &action, &why);
 	if (rc != ERR_OK) {
 		fprintf(stderr, "imapbell: %s\n", why.text);
 		conf_done(&c);
+		title_done();
 		return rc == ERR_PARSE ? EX_USAGE : EX_CONFIG;
 	}
 	switch (action) {
@@ -100,5 +107,6 @@ int main(int argc, char **argv)
 		break;
 	}
 	conf_done(&c);
+	title_done();
 	return status;
 }

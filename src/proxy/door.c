@@ -20,6 +20,15 @@ static const char *const schemes[] = {
 	[PROXY_STARTTLS] = "imap+starttls",
 };
 
+void door_url(const struct proxy_listen *where, uint16_t port,
+              struct err_detail *url_r)
+{
+	char name[ADDRESS_NAME_MAX];
+
+	(void)err_set(url_r, 0, "%s://%s", schemes[where->security],
+	              address_name(where->host, port, name));
+}
+
 /* refused warns of a connection from |peer|, not of each in a flood. */
 static void refused(struct door *d, const struct address *peer, const char *why)
 {
@@ -73,7 +82,6 @@ static void expect_preambles(struct door *d, const struct proxy_listen *where)
 int door_open(struct door *d, struct loop *loop, struct sessions *sessions,
               const struct proxy_listen *where, struct err_detail *detail)
 {
-	char name[ADDRESS_NAME_MAX];
 	int rc;
 
 	d->loop = loop;
@@ -82,13 +90,17 @@ int door_open(struct door *d, struct loop *loop, struct sessions *sessions,
 	ratelimit_init(&d->refusals, 1, 10, loop_now_ms(loop));
 	if (where->proxy_protocol)
 		expect_preambles(d, where);
+	if (where->fd_count > 0) {
+		d->listener = listener_new(loop, where->fds, where->fd_count,
+		                           on_accept, d);
+		door_url(where, listener_port(d->listener), &d->url);
+		return 0;
+	}
 	rc = listener_open(loop, where->host, where->port, on_accept, d,
 	                   &d->listener, detail);
 	if (rc != 0)
 		return rc;
-	(void)err_set(
-		&d->url, 0, "%s://%s", schemes[where->security],
-		address_name(where->host, listener_port(d->listener), name));
+	door_url(where, listener_port(d->listener), &d->url);
 	log_info(&door_log, "listening url=%s", d->url.text);
 	return 0;
 }

@@ -25,7 +25,12 @@ struct door {
 	struct err_detail url;       /* with the real port, for log lines */
 };
 
-/* door_open listens at |where| and logs it. Results: as listener_open. */
+/* door_url writes where that is, with the real |port|. */
+void door_url(const struct proxy_listen *where, uint16_t port,
+              struct err_detail *url_r);
+
+/* door_open listens at |where| and logs it, unless that was done before.
+ * Results: as listener_open. */
 int door_open(struct door *d, struct loop *loop, struct sessions *sessions,
               const struct proxy_listen *where, struct err_detail *detail)
 	__attribute__((warn_unused_result));

@@ -33,6 +33,10 @@ struct proxy_listen {
 	bool proxy_protocol;
 	const struct network *trusted; /* borrowed while proxy_new runs */
 	size_t trusted_count;
+	/* Descriptors that are bound there already, the door's from now on;
+	 * none: it opens them. */
+	const int *fds;
+	size_t fd_count;
 };
 
 struct proxy_opts {
@@ -49,6 +53,10 @@ struct proxy_opts {
 	unsigned login_s;                    /* 60 */
 	unsigned idle_s;                     /* 1860 */
 	const char *trace_user;              /* NULL none, "all" everyone */
+	/* Sessions are called by the numbers from |id_first| on, each by
+	 * |id_step| higher: those of several proxies differ. 0: 1. */
+	unsigned id_first;
+	unsigned id_step;
 };
 
 /*

@@ -35,7 +35,7 @@ struct sessions {
 	struct sessions_host *hosts;
 	struct session_list closed; /* by |link|; waits for the sweeper */
 	size_t count;               /* closed ones too */
-	uint64_t last_id;
+	uint64_t next_id;
 	loop_fn *empty;
 	void *empty_arg;
 };
@@ -65,6 +65,7 @@ struct sessions *sessions_new(const struct session_env *env)
 
 	all->log = (struct log_ctx){ .area = LOG_PROXY };
 	all->env = env;
+	all->next_id = env->opts->id_first > 0 ? env->opts->id_first : 1;
 	TAILQ_INIT(&all->all);
 	TAILQ_INIT(&all->pending);
 	TAILQ_INIT(&all->closed);
@@ -193,7 +194,9 @@ void sessions_accept(struct sessions *all, int fd, const struct door *door,
 		(void)close(fd);
 		return;
 	}
-	s = session_new(all->env, fd, ++all->last_id, door, said);
+	s = session_new(all->env, fd, all->next_id, door, said);
+	all->next_id +=
+		all->env->opts->id_step > 0 ? all->env->opts->id_step : 1;
 	all->count++;
 	TAILQ_INSERT_TAIL(&all->all, s, link);
 	if (!host_admits(all, host_name(s))) {

@@ -47,18 +47,25 @@ static unsigned share(rlim_t part, rlim_t whole, rlim_t room)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-void limits_fit(struct conf *c)
+void limits_fit(struct conf *c, enum limits_whom whom)
 {
 	/* A session has a client and a backend, a watcher only a backend. */
-	rlim_t whole =
-		2 * (rlim_t)c->limits_sessions + c->watch_connections_max;
+	rlim_t clients = (whom & LIMITS_CLIENTS) != 0
+	                         ? 2 * (rlim_t)c->limits_sessions
+	                         : 0;
+	rlim_t watchers =
+		(whom & LIMITS_WATCHERS) != 0 ? c->watch_connections_max : 0;
+	rlim_t whole = clients + watchers;
 	rlim_t files = raise_files(whole + LIMITS_OTHER);
 	rlim_t room = files > LIMITS_OTHER ? files - LIMITS_OTHER : 0;
 
 	if (room >= whole)
 		return;
-	c->limits_sessions = share(c->limits_sessions, whole, room);
-	c->watch_connections_max = share(c->watch_connections_max, whole, room);
+	if (clients > 0)
+		c->limits_sessions = share(c->limits_sessions, whole, room);
+	if (watchers > 0)
+		c->watch_connections_max =
+			share(c->watch_connections_max, whole, room);
 	log_warn(&limits_log,
 	         "descriptors=%llu are allowed, too few: limits.sessions "
 	         "lowered to %u, watch.connections_max to %u",

@@ -9,11 +9,18 @@
  * in memory. */
 void limits_no_core(void);
 
+/* Whom a process has. */
+enum limits_whom {
+	LIMITS_CLIENTS = 1,
+	LIMITS_WATCHERS = 2,
+	LIMITS_BOTH = LIMITS_CLIENTS | LIMITS_WATCHERS
+};
+
 /*
  * limits_fit raises the descriptor limit to what limits.sessions and
  * watch.connections_max of |c| ask for, as far as allowed, and lowers these two
- * with a warning to what fits.
+ * with a warning to what fits; only those that |whom| has.
  */
-void limits_fit(struct conf *c);
+void limits_fit(struct conf *c, enum limits_whom whom);
 
 #endif

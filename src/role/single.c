@@ -10,7 +10,10 @@
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "net/stream.h"
+#include "net/tls_tickets.h"
 #include "role/limits.h"
+#include "role/listeners.h"
+#include "role/notify.h"
 #include "role/push_role.h"
 #include "role/target.h"
 #include "role/worker.h"
@@ -24,6 +27,8 @@ struct single {
 	struct targets backends; /* of the watchers */
 	struct push_role *push;
 	struct worker *worker;
+	struct loop_timer *rotation; /* of the keys of tickets */
+	struct watchdog *watchdog;
 	bool draining;
 };
 
@@ -34,11 +39,20 @@ static void on_empty(void *arg)
 	loop_stop(s->loop);
 }
 
+static void on_rotation(void *arg)
+{
+	struct single *s = arg;
+
+	worker_rotate_tickets(s->worker);
+	loop_timer_set(s->rotation, TLS_TICKETS_MS);
+}
+
 static void on_end(int signo, void *arg)
 {
 	struct single *s = arg;
 
 	log_info(&s->log, "%s", signo == SIGINT ? "SIGINT" : "SIGTERM");
+	notify_stopping();
 	if (s->draining) {
 		loop_stop(s->loop);
 		return;
@@ -52,10 +66,13 @@ static void on_reload(int signo, void *arg)
 	const struct single *s = arg;
 
 	(void)signo;
+	notify_reloading();
 	log_info(&s->log, "SIGHUP: reading certificates and the credential for "
 	                  "APNs again");
-	worker_reload(s->worker);
+	if (worker_reload(s->worker) == ERR_OK)
+		worker_say_reloaded(s->worker);
 	push_role_reload(s->push);
+	notify_ready("serving");
 }
 
 static void log_metric(void *arg, const char *name, int64_t value)
@@ -77,18 +94,26 @@ static void on_dump(int signo, void *arg)
 }
 
 /* serve opens the listeners and turns until the end. */
-static int serve(struct single *s, struct err_detail *detail)
+static int serve(struct single *s, const struct conf *c,
+                 struct err_detail *detail)
 {
-	int rc = worker_start(s->worker, s->loop, s->mail_names,
-	                      push_role_service(s->push), detail);
+	struct listeners l;
+	int rc = listeners_read(c, &l, detail);
 
+	if (rc != ERR_OK)
+		return rc;
+	rc = worker_start(s->worker, s->loop, s->mail_names,
+	                  push_role_service(s->push), &l, detail);
+	listeners_done(&l);
 	if (rc != ERR_OK)
 		return rc;
 	loop_on_signal(s->loop, SIGTERM, on_end, s);
 	loop_on_signal(s->loop, SIGINT, on_end, s);
 	loop_on_signal(s->loop, SIGHUP, on_reload, s);
 	loop_on_signal(s->loop, SIGUSR1, on_dump, s);
+	loop_timer_set(s->rotation, TLS_TICKETS_MS);
 	log_info(&s->log, "ready");
+	notify_ready("serving");
 	loop_run(s->loop);
 	return ERR_OK;
 }
@@ -105,17 +130,21 @@ int single_run(struct conf *c, struct err_detail *detail)
 	if (rc != ERR_OK)
 		goto out;
 	limits_no_core();
-	limits_fit(c);
+	limits_fit(c, LIMITS_BOTH);
 	(void)signal(SIGPIPE, SIG_IGN);
 	s.loop = loop_new();
 	s.push_names = resolver_new(s.loop);
 	s.mail_names = resolver_new(s.loop);
+	s.rotation = loop_timer_new(s.loop, on_rotation, &s);
+	s.watchdog = watchdog_new(s.loop);
 	s.push = push_role_new(s.loop, s.push_names, c, &s.backends.routes);
-	rc = serve(&s, detail);
+	rc = serve(&s, c, detail);
 	push_role_end(s.push);
 out:
 	worker_free(&s.worker);
 	push_role_free(&s.push);
+	loop_timer_free(&s.rotation);
+	watchdog_free(&s.watchdog);
 	resolver_free(&s.mail_names);
 	resolver_free(&s.push_names);
 	if (s.loop != NULL) {

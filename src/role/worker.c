@@ -3,6 +3,7 @@
 #include "role/worker.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -17,11 +18,12 @@ static const struct log_ctx worker_log = { LOG_TLS, 0 };
 struct worker {
 	const struct conf *conf;
 	struct tls_tickets tickets;
-	struct loop_timer *rotation; /* of their keys */
 	struct identity identity;
 	struct targets backends;
 	struct str *hide; /* capability.hide; the strings are |conf|'s */
 	struct proxy *proxy;
+	unsigned number; /* of |count| workers, from 1; 0: the only one */
+	unsigned count;
 };
 
 /* warn tells of certificates that are used although they are unusual. */
@@ -67,17 +69,9 @@ int worker_check(const struct conf *c, struct err_detail *detail)
 	return rc;
 }
 
-static void on_rotation(void *arg)
-{
-	struct worker *w = arg;
-
-	tls_tickets_rotate(&w->tickets);
-	loop_timer_set(w->rotation, TLS_TICKETS_MS);
-}
-
-static int start_proxy(struct worker *w, struct loop *loop,
-                       struct resolver *resolver, struct service *service,
-                       const struct listeners *l, struct err_detail *detail)
+int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
+                 struct service *service, const struct listeners *l,
+                 struct err_detail *detail)
 {
 	const struct conf *c = w->conf;
 	const struct proxy_opts opts = {
@@ -95,44 +89,63 @@ static int start_proxy(struct worker *w, struct loop *loop,
 		.login_s = c->timeouts_login_s,
 		.idle_s = c->timeouts_idle_s,
 		.trace_user = c->trace_user,
+		.id_first = w->number,
+		.id_step = w->count,
 	};
 
 	return proxy_new(loop, resolver, service, &opts, &w->proxy, detail);
 }
 
-int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
-                 struct service *service, struct err_detail *detail)
-{
-	struct listeners l;
-	int rc = listeners_read(w->conf, &l, detail);
-
-	if (rc != ERR_OK)
-		return rc;
-	w->rotation = loop_timer_new(loop, on_rotation, w);
-	loop_timer_set(w->rotation, TLS_TICKETS_MS);
-	rc = start_proxy(w, loop, resolver, service, &l, detail);
-	listeners_done(&l);
-	return rc;
-}
-
-void worker_reload(struct worker *w)
+int worker_reload(struct worker *w)
 {
 	struct identity fresh;
 	struct err_detail why;
+	int rc;
 
 	if (w->identity.count == 0)
-		return;
-	if (identity_load(w->conf, &w->tickets, &fresh, &why) != ERR_OK) {
+		return ERR_OK;
+	rc = identity_load(w->conf, &w->tickets, &fresh, &why);
+	if (rc != ERR_OK) {
 		log_error(&worker_log, "the certificates in use stay: %s",
 		          why.text);
-		return;
+		return rc;
 	}
-	proxy_set_tls(w->proxy, fresh.tls);
+	if (w->proxy != NULL)
+		proxy_set_tls(w->proxy, fresh.tls);
 	identity_done(&w->identity);
 	w->identity = fresh;
+	return ERR_OK;
+}
+
+void worker_say_reloaded(const struct worker *w)
+{
+	if (w->identity.count == 0)
+		return;
 	log_info(&worker_log, "certificates are read again count=%zu",
-	         fresh.count);
+	         w->identity.count);
 	warn(&w->identity);
+}
+
+void worker_rotate_tickets(struct worker *w)
+{
+	tls_tickets_rotate(&w->tickets);
+}
+
+struct str worker_tickets(const struct worker *w)
+{
+	return str_new(&w->tickets, sizeof(w->tickets));
+}
+
+void worker_set_tickets(struct worker *w, struct str tickets)
+{
+	if (tickets.len == sizeof(w->tickets))
+		memcpy(&w->tickets, tickets.data, tickets.len);
+}
+
+void worker_number(struct worker *w, unsigned number, unsigned count)
+{
+	w->number = number;
+	w->count = count;
 }
 
 void worker_drain(struct worker *w, loop_fn *empty, void *arg)
@@ -150,7 +163,6 @@ void worker_free(struct worker **worker)
 	proxy_free(&w->proxy);
 	targets_done(&w->backends);
 	identity_done(&w->identity);
-	loop_timer_free(&w->rotation);
 	tls_tickets_done(&w->tickets);
 	free(w->hide);
 	free(w);

@@ -8,10 +8,12 @@
 #define ROLE_WORKER_H
 
 #include "base/err.h"
+#include "base/str.h"
 #include "conf/conf.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "push/service.h"
+#include "role/listeners.h"
 
 struct worker;
 
@@ -28,15 +30,34 @@ int worker_check(const struct conf *c, struct err_detail *detail)
 int worker_load(const struct conf *c, struct worker **w_r,
                 struct err_detail *detail) __attribute__((warn_unused_result));
 
-/* worker_start opens the listeners. Results: 0; ERR_PERMISSION or ERR_DNS with
- * a sentence that names the address. */
-int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
-                 struct service *service, struct err_detail *detail)
-	__attribute__((warn_unused_result));
+/* worker_number: this is the |number|-th of |count| workers, whose sessions
+ * have numbers of their own; before worker_start. */
+void worker_number(struct worker *w, unsigned number, unsigned count);
 
-/* worker_reload reads certificates and keys again, for clients that come from
- * now on. If one cannot be used all stay as they were, and the log says why. */
-void worker_reload(struct worker *w);
+/* worker_start opens the listeners |l|, unless they are. Results: 0;
+ * ERR_PERMISSION or ERR_DNS with a sentence that names the address. */
+int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
+                 struct service *service, const struct listeners *l,
+                 struct err_detail *detail) __attribute__((warn_unused_result));
+
+/*
+ * worker_reload reads certificates and keys again, for clients that come from
+ * now on. If one cannot be used all stay as they were, and the log says why.
+ * Results: 0; ERR_*.
+ */
+int worker_reload(struct worker *w);
+
+/* worker_say_reloaded logs that it was done, and what is unusual. */
+void worker_say_reloaded(const struct worker *w);
+
+/* worker_rotate_tickets makes a new key of session tickets, to be done every
+ * TLS_TICKETS_MS. */
+void worker_rotate_tickets(struct worker *w);
+
+/* worker_tickets is what another worker is given with worker_set_tickets, so
+ * that both resume each other's sessions; secret, borrowed. */
+struct str worker_tickets(const struct worker *w);
+void worker_set_tickets(struct worker *w, struct str tickets);
 
 /* worker_drain stops accepting and calls |empty| as proxy_drain does. */
 void worker_drain(struct worker *w, loop_fn *empty, void *arg);

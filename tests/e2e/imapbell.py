@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: ISC
 """imapbell under test: starts it, reads its log, and judges how it ended."""
+import contextlib
 import os
 import re
 import signal
 from pathlib import Path
 
 from imap import Imap
-from process import SLOW, Process
+from process import SLOW, Process, children
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("IMAPBELL_BIN", str(ROOT / "build/src/imapbell"))
@@ -14,6 +15,8 @@ VALGRIND = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect,possible")
 COMMAND = (VALGRIND if os.environ.get("IMAPBELL_TEST_VALGRIND") else ()) + (
     BINARY,)
+# How many worker processes each imapbell has, unless a test says so.
+WORKERS = os.environ.get("IMAPBELL_TEST_WORKERS", "0")
 # Names of the tests' own would be warned about.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if not name.startswith("IMAPBELL_")}
@@ -41,7 +44,8 @@ class Imapbell:
         self.args = [
             *COMMAND, "-l", "imaps://127.0.0.1:0", "-b", backend,
             "--tls-cert", tls.server_cert, "--tls-key", tls.server_key,
-            "--state", self.state, "--watch-login", "sealed"]
+            "--state", self.state, "--watch-login", "sealed",
+            "--workers", WORKERS]
         if apns_url is None:
             self.args += ["--apns", "dry-run", "--apns-topic",
                           "com.apple.mobilemail.push.org.example"]
@@ -70,6 +74,22 @@ class Imapbell:
     @property
     def pid(self):
         return self.process.pid
+
+    @property
+    def pids(self):
+        """All of its processes: main, and those that it forked."""
+        return [self.pid, *children(self.pid)]
+
+    def children(self, role):
+        """Those that are called so: "worker" or "push"."""
+        name = b"imapbell: " + role.encode()
+        found = []
+        for pid in children(self.pid):
+            with contextlib.suppress(OSError):  # one that has just died
+                title = Path("/proc/%d/cmdline" % pid).read_bytes()
+                if title.startswith(name):
+                    found.append(pid)
+        return found
 
     def log(self):
         return self.process.output()

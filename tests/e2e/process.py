@@ -51,6 +51,22 @@ def listens(port):
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
+def children(pid):
+    """The processes that |pid| started and that live."""
+    return [int(child) for child in
+            Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split()]
+
+
+def processor_s(pids):
+    """The processor time that processes have used."""
+    used = 0
+    for pid in pids:
+        stat = Path("/proc/%d/stat" % pid).read_text()
+        fields = stat.rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
+
+
 class Process:
     """
     A program with its output in the file |log|: a daemon keeps what it was

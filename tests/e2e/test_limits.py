@@ -38,17 +38,20 @@ def measures():
 
 
 def pss(proxy):
-    """The memory that the process has for itself, in octets."""
-    text = Path("/proc/%d/smaps_rollup" % proxy.pid).read_text()
-    return int(re.search(r"^Pss: +(\d+) kB$", text, re.M)[1]) * KIB
+    """The memory that it has for itself, in octets."""
+    texts = [Path("/proc/%d/smaps_rollup" % pid).read_text()
+             for pid in proxy.pids]
+    return sum(int(re.search(r"^Pss: +(\d+) kB$", text, re.M)[1]) * KIB
+               for text in texts)
 
 
 def descriptors(proxy):
     """What each descriptor is; one that is gone meanwhile is left out."""
     found = []
-    for fd in Path("/proc/%d/fd" % proxy.pid).iterdir():
-        with contextlib.suppress(OSError):
-            found.append(os.readlink(fd))
+    for pid in proxy.pids:
+        for fd in Path("/proc/%d/fd" % pid).iterdir():
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(fd))
     return found
 
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * process - what the forked processes do: a worker, and the push process. Each
+ * turns until main says so, or is gone.
+ */
+#ifndef ROLE_PROCESS_H
+#define ROLE_PROCESS_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+#include "conf/conf.h"
+#include "role/listeners.h"
+#include "role/message.h"
+#include "role/worker.h"
+
+/* What main hands to a process; all borrowed but |fd|. */
+struct process_start {
+	struct conf *conf;
+	int fd;         /* the channel to main */
+	struct str key; /* of digests, see service_remote_opts */
+};
+
+/* process_worker serves clients with |w|, which is loaded and its own from now
+ * on, on the bound sockets of |l|. |offer| is the last that the push process
+ * made. Results: 0, it ended as asked; ERR_* with a sentence. */
+int process_worker(const struct process_start *start, struct worker *w,
+                   const struct listeners *l, const struct message_offer *offer,
+                   struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* process_push is the push process. Results likewise. */
+int process_push(const struct process_start *start, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+#endif

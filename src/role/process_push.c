@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/* process_push - see process.h. */
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "net/stream.h"
+#include "push/service_local.h"
+#include "role/channel.h"
+#include "role/limits.h"
+#include "role/process.h"
+#include "role/push_role.h"
+#include "role/service_server.h"
+#include "role/target.h"
+
+struct process {
+	struct log_ctx log;
+	struct loop *loop;
+	struct channel *main;
+	struct resolver *resolver;
+	struct targets backends;
+	struct push_role *push;
+	struct service_server *server;
+};
+
+static void on_culprit(void *arg, uint32_t id)
+{
+	struct process *p = arg;
+
+	channel_post(p->main, MESSAGE_CULPRIT, id);
+}
+
+/* tell_offer has main know what is offered, for all workers. */
+static void tell_offer(void *arg)
+{
+	struct process *p = arg;
+	const struct service *service = push_role_service(p->push);
+	struct message m = { .type = MESSAGE_OFFER };
+
+	m.u.offer.topic = service_local_topic(service);
+	m.u.offer.mailboxes_max = (uint32_t)service_mailboxes_max(service);
+	m.u.offer.keeps_logins = service_keeps_logins(service);
+	if (channel_send(p->main, &m, -1) != ERR_OK)
+		log_error(&p->log, "main takes no messages");
+}
+
+static void on_message(void *arg, const struct message *m, int fd)
+{
+	struct process *p = arg;
+
+	if (m->type == MESSAGE_PEER && fd >= 0) {
+		service_server_add(p->server, m->id, fd);
+		return;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	if (m->type == MESSAGE_RELOAD)
+		push_role_reload(p->push);
+	else if (m->type == MESSAGE_STOP)
+		loop_stop(p->loop);
+}
+
+static void on_ended(void *arg, int rc)
+{
+	struct process *p = arg;
+
+	log_warn(&p->log, "main is gone (%s)", err_text(rc));
+	loop_stop(p->loop);
+}
+
+static const struct channel_events events = {
+	.message = on_message,
+	.ended = on_ended,
+};
+
+int process_push(const struct process_start *start, struct err_detail *detail)
+{
+	struct process p = { .log = { LOG_ROLE, 0 } };
+	int rc = targets_load(start->conf, &p.backends, detail);
+
+	if (rc != ERR_OK)
+		return rc;
+	limits_fit(start->conf, LIMITS_WATCHERS);
+	p.loop = loop_new();
+	p.main = channel_new(p.loop, start->fd, &events, &p);
+	p.resolver = resolver_new(p.loop);
+	p.push = push_role_new(p.loop, p.resolver, start->conf,
+	                       &p.backends.routes);
+	p.server = service_server_new(p.loop, push_role_service(p.push),
+	                              start->key, on_culprit, &p);
+	push_role_observe(p.push, tell_offer, &p);
+	tell_offer(&p);
+	loop_run(p.loop);
+	service_server_free(&p.server);
+	push_role_end(p.push);
+	push_role_free(&p.push);
+	channel_free(&p.main);
+	resolver_free(&p.resolver);
+	streams_finish(p.loop);
+	loop_free(&p.loop);
+	targets_done(&p.backends);
+	return ERR_OK;
+}

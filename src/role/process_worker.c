@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+/* process_worker - see process.h. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "net/stream.h"
+#include "role/channel.h"
+#include "role/limits.h"
+#include "role/process.h"
+#include "role/service_remote.h"
+#include "role/whom.h"
+
+struct process {
+	struct log_ctx log;
+	struct loop *loop;
+	struct channel *main;
+	struct resolver *resolver;
+	struct service *service;
+	struct worker *worker;
+};
+
+static void on_empty(void *arg)
+{
+	struct process *p = arg;
+
+	loop_stop(p->loop);
+}
+
+/* reload: what main could read may be gone already; the old stays then. */
+static void reload(struct process *p)
+{
+	(void)(worker_reload(p->worker) == ERR_OK);
+	channel_post(p->main, MESSAGE_RELOADED, 0);
+}
+
+static void on_message(void *arg, const struct message *m, int fd)
+{
+	struct process *p = arg;
+
+	if (m->type == MESSAGE_PEER && fd >= 0) {
+		service_remote_connect(p->service, fd);
+		return;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	if (m->type == MESSAGE_OFFER)
+		service_remote_offer(p->service, &m->u.offer);
+	else if (m->type == MESSAGE_RELOAD)
+		reload(p);
+	else if (m->type == MESSAGE_TICKETS)
+		worker_set_tickets(p->worker, m->u.secret);
+	else if (m->type == MESSAGE_DRAIN)
+		worker_drain(p->worker, on_empty, p);
+	else if (m->type == MESSAGE_STOP)
+		loop_stop(p->loop);
+}
+
+/* on_ended: without main there is nobody to say when to end. */
+static void on_ended(void *arg, int rc)
+{
+	struct process *p = arg;
+
+	log_warn(&p->log, "main is gone (%s)", err_text(rc));
+	loop_stop(p->loop);
+}
+
+static const struct channel_events events = {
+	.message = on_message,
+	.ended = on_ended,
+};
+
+static struct service *make_service(struct loop *loop,
+                                    const struct process_start *start,
+                                    const struct message_offer *offer)
+{
+	struct service_remote_opts opts = {
+		.audience = whom_load(start->conf, NULL),
+		.key = start->key,
+	};
+	struct service *service = service_remote_new(loop, &opts);
+
+	service_remote_offer(service, offer);
+	whom_done(&opts.audience);
+	return service;
+}
+
+int process_worker(const struct process_start *start, struct worker *w,
+                   const struct listeners *l, const struct message_offer *offer,
+                   struct err_detail *detail)
+{
+	struct process p = { .log = { LOG_ROLE, 0 }, .worker = w };
+	int rc;
+
+	limits_fit(start->conf, LIMITS_CLIENTS);
+	p.loop = loop_new();
+	p.main = channel_new(p.loop, start->fd, &events, &p);
+	p.resolver = resolver_new(p.loop);
+	p.service = make_service(p.loop, start, offer);
+	rc = worker_start(p.worker, p.loop, p.resolver, p.service, l, detail);
+	if (rc == ERR_OK) {
+		channel_post(p.main, MESSAGE_READY, 0);
+		loop_run(p.loop);
+	}
+	service_free(&p.service);
+	worker_free(&p.worker);
+	channel_free(&p.main);
+	resolver_free(&p.resolver);
+	streams_finish(p.loop);
+	loop_free(&p.loop);
+	return rc;
+}

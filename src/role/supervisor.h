@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * supervisor - main, when the roles have processes of their own: it opens the
+ * sockets, forks, replaces what dies, and passes on what is asked for by
+ * signals. It never speaks with a stranger.
+ */
+#ifndef ROLE_SUPERVISOR_H
+#define ROLE_SUPERVISOR_H
+
+#include "base/err.h"
+#include "conf/conf.h"
+
+/*
+ * supervisor_run serves until SIGTERM or SIGINT, as single_run, with
+ * process.workers of |c| processes for clients and one for pushes. Results: as
+ * single_run; ERR_UNAVAILABLE, the system has no memory for them to share.
+ *
+ * In a forked process it does not return.
+ */
+int supervisor_run(struct conf *c, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: ISC
+"""
+Roles with processes of their own: what dies takes nothing with it but itself,
+and clients cannot tell which worker they have.
+"""
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+import imapbell
+from imap import Closed
+from lmtp import message
+from phone import Phone
+from process import SLOW, children, wait_until
+from test_ring import register, ring
+from test_tls import handshake, reload
+from test_verdicts import metric
+
+DIED = r" error role (worker|push) \d+ pid=\d+ died: signal 9"
+
+
+def titles(pid):
+    """What the processes of imapbell are called, main first."""
+    names = []
+    for each in (pid, *children(pid)):
+        with open("/proc/%d/cmdline" % each, "rb") as cmdline:
+            names.append(cmdline.read().rstrip(b"\0").decode())
+    return names
+
+
+def kill_one(proxy, role):
+    """SIGKILL; its number, once another is there."""
+    pid = proxy.children(role)[0]
+    count = len(proxy.children(role))
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: pid not in proxy.children(role)
+               and len(proxy.children(role)) == count,
+               "another " + role, 1)
+    return pid
+
+
+def is_open(client):
+    try:
+        client.ok("NOOP")
+        return True
+    except (Closed, OSError, ssl.SSLError):
+        return False
+
+
+def test_each_has_its_name(bell, dovecot):
+    proxy = bell(dovecot.port, "--workers", "3")
+    assert titles(proxy.pid) == [
+        "imapbell: main", "imapbell: push", "imapbell: worker 1",
+        "imapbell: worker 2", "imapbell: worker 3"]
+
+
+def test_one_per_core_is_the_default(bell, dovecot):
+    proxy = bell(dovecot.port)
+    proxy.stop()
+    at = proxy.args.index("--workers")
+    del proxy.args[at:at + 2]
+    proxy.start()
+    assert len(proxy.children("worker")) == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("sessions", [
+    40, pytest.param(1000, marks=pytest.mark.long)])
+def test_worker_that_dies_takes_only_its_own(bell, dovecot, sessions):
+    bell.allow(DIED)
+    proxy = bell(dovecot.port, "--workers", "2")
+    user = dovecot.user()
+    clients = [proxy.session(user) for _ in range(sessions)]
+    kill_one(proxy, "worker")
+    lost = [client for client in clients if not is_open(client)]
+    assert 0 < len(lost) < len(clients)
+    for _ in range(40):  # some are the new one's
+        proxy.session(user).ok("NOOP")
+    assert sum(map(is_open, clients)) == len(clients) - len(lost)
+    assert metric(proxy, r'imapbell_process_restarts_total\{role="worker"\}'
+                  ) == 1
+
+
+def test_who_waits_for_a_worker_waits_for_the_next(bell, dovecot):
+    """No connection that has not been accepted is reset."""
+    bell.allow(DIED)
+    proxy = bell(dovecot.port, "--workers", "1")
+    pid = proxy.children("worker")[0]
+    os.kill(pid, signal.SIGSTOP)
+    refused = []
+
+    def come():
+        try:
+            with closing(proxy.connect()) as client:
+                client.ok("NOOP")
+        except Exception as error:  # pylint: disable=broad-except
+            refused.append(error)
+
+    threads = [threading.Thread(target=come) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)  # most have connected; none is accepted
+    os.kill(pid, signal.SIGKILL)
+    for thread in threads:
+        thread.join()
+    assert not refused
+
+
+def test_push_process_that_dies_is_not_noticed(bell, dovecot, apple):
+    """While phones register and mail comes: all is there afterwards."""
+    bell.allow(DIED)
+    proxy = bell(dovecot.port, "--workers", "2", "-o",
+                 "watch.connect_rate=200")
+    users = [dovecot.user() for _ in range(4)]
+    phones = {user: [] for user in users}
+    going = threading.Event()
+    failed = []
+
+    def come(user):
+        try:
+            while not going.is_set():
+                phone = Phone()
+                with closing(proxy.session(user)) as client:
+                    assert b"XAPPLEPUSHSERVICE" in \
+                        b"".join(client.command("CAPABILITY"))
+                    register(client, phone)
+                phones[user].append(phone)
+        except Exception as error:  # pylint: disable=broad-except
+            failed.append(error)
+
+    threads = [threading.Thread(target=come, args=(user,)) for user in users]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        wait_until(lambda: all(phones.values()), "registrations")
+        kill_one(proxy, "push")
+        for user in users:
+            dovecot.deliver(user, message())
+        time.sleep(0.3)
+    going.set()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    for user in users:
+        kept = phones[user][-20:]  # push.devices_per_user
+        count = [len(phone.pushes(apple.requests)) for phone in kept]
+        dovecot.deliver(user, message())
+        for phone, before in zip(kept, count):
+            ring(apple, phone, before + 1, 30)
+    assert metric(proxy, r'imapbell_process_restarts_total\{role="push"\}'
+                  ) == 3
+
+
+def test_push_process_that_hangs_costs_no_ok(bell, dovecot, apple):
+    proxy = bell(dovecot.port, "--workers", "2")
+    user, phone = dovecot.user(), Phone()
+    pid = proxy.children("push")[0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with closing(proxy.connect(seconds=20)) as client:
+            client.login(user)
+            register(client, phone)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    proxy.wait_log("watching user=%s" % user)
+    dovecot.deliver(user, message())
+    ring(apple, phone)
+
+
+def test_main_that_dies_takes_all_with_it(bell, dovecot):
+    proxy = bell(dovecot.port, "--workers", "2")
+    client = proxy.session(dovecot.user())
+    pids = proxy.pids
+    os.kill(proxy.pid, signal.SIGKILL)
+    wait_until(lambda: not any(os.path.exists("/proc/%d/exe" % pid)
+                               and os.path.isdir("/proc/%d/fd" % pid)
+                               and os.listdir("/proc/%d/fd" % pid)
+                               for pid in pids[1:]), "the end of all", 2)
+    assert not is_open(client)
+    proxy.start()  # nothing is in the way
+    proxy.session(dovecot.user())
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2,
+                                     ssl.TLSVersion.TLSv1_3])
+def test_session_is_resumed_by_any_worker(bell, dovecot, tls,
+                                          version):
+    bell.allow(DIED)
+    proxy = bell(dovecot.port, "--workers", "4")
+    context = ssl.create_default_context(cafile=tls.ca)
+    context.minimum_version = context.maximum_version = version
+    with handshake(proxy.port, context) as first:
+        session = first.session
+    for _ in range(24):
+        with handshake(proxy.port, context, session=session) as one:
+            assert one.session_reused
+    for _ in range(2):
+        kill_one(proxy, "worker")
+    for _ in range(24):
+        with handshake(proxy.port, context, session=session) as one:
+            assert one.session_reused
+
+
+def test_each_end_is_asked_for_once(bell, dovecot):
+    """A terminal and some supervisors send their signal to all."""
+    proxy = bell(dovecot.port, "--workers", "2")
+    client = proxy.session(dovecot.user())
+    for pid in proxy.pids:
+        os.kill(pid, signal.SIGTERM)
+    client.ok("NOOP")
+    client.command("LOGOUT")
+    assert proxy.process.popen.wait(10 * SLOW) == 0
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    """A service manager's socket, as NOTIFY_SOCKET names it."""
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(path)
+        sock.settimeout(10 * SLOW)
+        monkeypatch.setitem(imapbell.ENVIRONMENT, "NOTIFY_SOCKET", path)
+        monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC", "400000")
+        yield sock
+
+
+def told(manager):
+    """The next thing that it is told, watchdog apart."""
+    while True:
+        lines = manager.recv(4096).decode().splitlines()
+        if lines != ["WATCHDOG=1"]:
+            return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_service_manager_is_told(bell, dovecot, manager, workers):
+    proxy = bell(dovecot.port, "--workers", workers)
+    assert told(manager) == {"READY": "1", "STATUS": "serving"}
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    reload(proxy)
+    said = told(manager)
+    assert said["RELOADING"] == "1"
+    assert before < int(said["MONOTONIC_USEC"]) < \
+        time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    assert told(manager)["READY"] == "1"
+    for _ in range(3):
+        assert manager.recv(4096) == b"WATCHDOG=1\n"
+    os.kill(proxy.pid, signal.SIGTERM)
+    assert told(manager)["STOPPING"] == "1"
+
+
+def test_address_in_use_is_refused(bell, dovecot):
+    """Though sockets of workers share an address, those of others do not."""
+    proxy = bell(dovecot.port, "--workers", "2")
+    other = bell(dovecot.port, "--workers", "2")
+    other.stop()
+    at = other.args.index("-l")
+    other.args[at + 1] = "imaps://127.0.0.1:%d" % proxy.port
+    with pytest.raises(AssertionError, match="Address already in use"):
+        other.start()
+    assert other.process.popen.wait() == 71
+    bell.bells.remove(other)

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,16 +331,6 @@ static char *in_state(const struct conf *c, const char *name)
 	return path;
 }
 
-/* count_cores: those that this process may use. */
-static unsigned count_cores(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return 1;
-	return (unsigned)CPU_COUNT(&set);
-}
-
 /* Refuses the value of |key|, saying what set it. */
 static int refuse(const struct conf *c, const char *key, const char *why,
                   struct err_detail *detail)
@@ -488,8 +477,6 @@ int conf_load(struct conf *c, int argc, char **argv, char **environ,
 		rc = find_action(c, &line, action_r, detail);
 	if (rc != ERR_OK)
 		return rc;
-	if (strcmp(conf_origin(c, "process.workers"), "default") == 0)
-		c->process_workers = count_cores();
 	if (c->store_path == NULL)
 		c->store_path = in_state(c, "imapbell.db");
 	if (c->watch_key_file == NULL)

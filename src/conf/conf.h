@@ -132,7 +132,7 @@ struct conf {
 	char *log_format;
 	char *log_target;
 
-	unsigned process_workers; /* 0: all in one; default: the cores */
+	unsigned process_workers; /* 0: all in one */
 	unsigned process_drain_s;
 
 	/* From the command line only. */

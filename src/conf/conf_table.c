@@ -156,7 +156,7 @@ const struct conf_key conf_keys[] = {
 	CHOICE("log.level", log_level, "info", "error warn info debug"),
 	CHOICE("log.format", log_format, "text", "text json"),
 	CHOICE("log.target", log_target, "stderr", "stderr syslog journal"),
-	NUMBER("process.workers", process_workers, 0, 256, NULL),
+	NUMBER("process.workers", process_workers, 0, 256, "0"),
 	NUMBER("process.drain_s", process_drain_s, 1, DAY_S, "25"),
 };
 /* clang-format on */

@@ -31,7 +31,7 @@ const struct option_row option_rows[] = {
 	{ "watch-login", 0, "MODE", "watch.login", true,
 	  "where the watcher's login comes from: sealed or master" },
 	{ "workers", 0, "N", "process.workers", true,
-	  "worker processes (default: one per core); 0: all in one process" },
+	  "processes that face clients (default 0: all in one process)" },
 	{ "status", 0, "HOST:PORT", NULL, false,
 	  "HTTP for status and metrics: not built yet" },
 	{ "set", 'o', "KEY=VALUE", NULL, true,

@@ -60,15 +60,6 @@ def test_each_has_its_name(bell, dovecot):
         "imapbell: worker 2", "imapbell: worker 3"]
 
 
-def test_one_per_core_is_the_default(bell, dovecot):
-    proxy = bell(dovecot.port)
-    proxy.stop()
-    at = proxy.args.index("--workers")
-    del proxy.args[at:at + 2]
-    proxy.start()
-    assert len(proxy.children("worker")) == len(os.sched_getaffinity(0))
-
-
 @pytest.mark.parametrize("sessions", [
     40, pytest.param(1000, marks=pytest.mark.long)])
 def test_worker_that_dies_takes_only_its_own(bell, dovecot, sessions):

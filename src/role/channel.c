@@ -199,10 +199,13 @@ static int receive(struct channel *c, size_t *len_r, int *fd_r)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return ERR_MORE;
-	if (n <= 0)
+	if (n < 0)
 		return ERR_CLOSED;
 	*fd_r = take_fd(&msg);
 	*len_r = (size_t)n;
+	/* The end; or nothing at all, which may bring descriptors too. */
+	if (n == 0)
+		return ERR_CLOSED;
 	return (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? ERR_LIMIT
 	                                                       : ERR_OK;
 }
@@ -256,17 +259,18 @@ static int take(struct channel *c, size_t len, int fd)
 static void read_some(struct channel *c)
 {
 	size_t len = 0;
-	int fd = -1;
 	int rc = ERR_OK;
 
 	for (int i = 0; i < MESSAGES_PER_TURN && c->io != NULL &&
 	                !c->is_paused && rc == ERR_OK;
 	     i++) {
+		int fd = -1;
+
 		rc = receive(c, &len, &fd);
-		if (rc == ERR_LIMIT)
+		if (rc != ERR_OK) {
 			drop_fd(&fd);
-		if (rc != ERR_OK)
 			break;
+		}
 		rc = take(c, len, fd);
 		mem_wipe(c->datagram, len);
 		if (rc == ERR_MORE)

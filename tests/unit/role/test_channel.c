@@ -171,6 +171,37 @@ static void descriptor_arrives(void **state)
 	close_pair(&p);
 }
 
+/* Nothing at all, with a descriptor: that is not left open. */
+static void nothing_with_a_descriptor_ends_it(void **state)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+
+	struct msghdr msg = { .msg_control = control.space,
+		              .msg_controllen = sizeof(control.space) };
+	struct pair p;
+	int fds[2];
+	char c;
+
+	(void)state;
+	open_pair(&p, true);
+	assert_ok(pipe(fds));
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.head), &fds[1], sizeof(int));
+	assert_ok(sendmsg(p.raw, &msg, 0));
+	assert_ok(close(fds[1]));
+	assert_ok(fcntl(fds[0], F_SETFL, O_NONBLOCK));
+	loop_run(p.loop);
+	assert_int_equal(p.b.ended, ERR_CLOSED);
+	assert_int_equal(read(fds[0], &c, 1), 0); /* nobody has the other end */
+	assert_ok(close(fds[0]));
+	close_pair(&p);
+}
+
 /* A slow reader makes the sender wait, and nothing is lost. */
 static void full_channel_says_when_there_is_room(void **state)
 {
@@ -299,6 +330,7 @@ int main(void)
 		cmocka_unit_test(word_arrives),
 		cmocka_unit_test(long_message_arrives),
 		cmocka_unit_test(descriptor_arrives),
+		cmocka_unit_test(nothing_with_a_descriptor_ends_it),
 		cmocka_unit_test(full_channel_says_when_there_is_room),
 		cmocka_unit_test(end_is_told),
 		cmocka_unit_test(nonsense_ends_it),

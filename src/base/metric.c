@@ -93,22 +93,6 @@ int metric_share(size_t processes)
 	return ERR_OK;
 }
 
-void metric_be(size_t process)
-{
-	here = all[process];
-	for (size_t i = 0; i < all_count; i++) {
-		if (i != process)
-			(void)munmap(all[i], sizeof(struct block));
-	}
-	for (unsigned i = 0; i < METRICS; i++) {
-		if (is_gauge((enum metric)i))
-			here->values[i] = 0;
-	}
-	free(all);
-	all = NULL;
-	all_count = 0;
-}
-
 void metric_unshare(void)
 {
 	if (all == NULL)
@@ -166,6 +150,12 @@ void metric_add_labelled(enum metric m, const char *labels, uint64_t n)
 	here->values[m] += (int64_t)n;
 }
 
+/* add wraps rather than overflow: any number may be there. */
+static void add(int64_t *sum, int64_t value)
+{
+	*sum = (int64_t)((uint64_t)*sum + (uint64_t)value);
+}
+
 /* add_series adds those of |b| to |sum|. The process that it belongs to may
  * have been taken over: nothing there is believed to have an end. */
 static void add_series(struct block *sum, const struct block *b)
@@ -178,7 +168,8 @@ static void add_series(struct block *sum, const struct block *b)
 
 		s.labels[LABELS_MAX - 1] = '\0';
 		if ((unsigned)s.metric < METRICS)
-			find_series(sum, s.metric, s.labels)->value += s.value;
+			add(&find_series(sum, s.metric, s.labels)->value,
+			    s.value);
 	}
 }
 
@@ -189,11 +180,39 @@ static void add_block(struct block *sum, const struct block *b)
 		int64_t value = b->values[i];
 
 		if (!is_gauge((enum metric)i))
-			sum->values[i] += value;
+			add(&sum->values[i], value);
 		else if (value > sum->values[i])
 			sum->values[i] = value;
 	}
 	add_series(sum, b);
+}
+
+/* clean makes |b| what it may be: the process that had it may have been taken
+ * over. */
+static void clean(struct block *b)
+{
+	struct block *sum = xcalloc(1, sizeof(*sum));
+
+	add_block(sum, b);
+	*b = *sum;
+	free(sum);
+}
+
+void metric_be(size_t process)
+{
+	here = all[process];
+	clean(here);
+	for (size_t i = 0; i < all_count; i++) {
+		if (i != process)
+			(void)munmap(all[i], sizeof(struct block));
+	}
+	for (unsigned i = 0; i < METRICS; i++) {
+		if (is_gauge((enum metric)i))
+			here->values[i] = 0;
+	}
+	free(all);
+	all = NULL;
+	all_count = 0;
 }
 
 /* walk_series tells of the series of |m|. Returns how many it has. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -117,12 +118,57 @@ static void processes_add_up(void **state)
 	assert_int_equal(shown(refused), 10);
 }
 
+/* spoil fills what a process shares with the one that forked it. */
+static void spoil(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	uintptr_t begin;
+	uintptr_t end;
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		char mode[5];
+
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end,
+		           mode) == 3 &&
+		    strcmp(mode, "rw-s") == 0)
+			memset((void *)begin, 0x7f, end - begin);
+	}
+	(void)fclose(maps);
+}
+
+/* What one that was taken over leaves does no harm to its replacement, nor to
+ * the one that adds up. */
+static void nonsense_is_not_inherited(void **state)
+{
+	(void)state;
+	assert_ok(metric_share(2));
+	for (int i = 0; i < 2; i++) {
+		int status = 1;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			metric_be(1);
+			metric_add_labelled(METRIC_PROCESS_RESTARTS,
+			                    "role=\"y\"", 1);
+			spoil();
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		(void)shown("imapbell_store_up");
+	}
+	metric_unshare();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_add_and_gauges_are_set),
 		cmocka_unit_test(labels_make_series_and_their_sum),
 		cmocka_unit_test(processes_add_up),
+		cmocka_unit_test(nonsense_is_not_inherited),
 		cmocka_unit_test(series_are_bounded), /* fills it */
 	};
 

@@ -14,6 +14,9 @@
 #include "role/service_remote.h"
 #include "role/whom.h"
 
+/* What is left for the push process when the last session has ended. */
+enum { SETTLE_MS = 5 * 1000 };
+
 struct process {
 	struct log_ctx log;
 	struct loop *loop;
@@ -21,13 +24,34 @@ struct process {
 	struct resolver *resolver;
 	struct service *service;
 	struct worker *worker;
+	struct loop_timer *patience; /* set while registrations wait */
 };
 
-static void on_empty(void *arg)
+static void on_settled(void *arg)
 {
 	struct process *p = arg;
 
 	loop_stop(p->loop);
+}
+
+static void on_patience(void *arg)
+{
+	struct process *p = arg;
+
+	log_error(&p->log,
+	          "the push process is away: what waits for it is lost "
+	          "requests=%zu",
+	          service_remote_kept(p->service));
+	loop_stop(p->loop);
+}
+
+/* on_empty: phones were told that their registrations are kept. */
+static void on_empty(void *arg)
+{
+	struct process *p = arg;
+
+	loop_timer_set(p->patience, SETTLE_MS);
+	service_remote_settle(p->service, on_settled, p);
 }
 
 /* reload: what main could read may be gone already; the old stays then. */
@@ -99,6 +123,7 @@ int process_worker(const struct process_start *start, struct worker *w,
 	p.loop = loop_new();
 	p.main = channel_new(p.loop, start->fd, &events, &p);
 	p.resolver = resolver_new(p.loop);
+	p.patience = loop_timer_new(p.loop, on_patience, &p);
 	p.service = make_service(p.loop, start, offer);
 	rc = worker_start(p.worker, p.loop, p.resolver, p.service, l, detail);
 	if (rc == ERR_OK) {
@@ -108,6 +133,7 @@ int process_worker(const struct process_start *start, struct worker *w,
 	service_free(&p.service);
 	worker_free(&p.worker);
 	channel_free(&p.main);
+	loop_timer_free(&p.patience);
 	resolver_free(&p.resolver);
 	streams_finish(p.loop);
 	loop_free(&p.loop);

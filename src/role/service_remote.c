@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * service_remote - every request waits in one list until it is answered: those
- * that are said already first, then those that are to be said. When the push
+ * service_remote - every request waits in one list until it is answered, in the
+ * order in which they came. When the push
  * process goes away what was said is to be said again: it takes the same
  * registration twice without harm.
  *
@@ -42,6 +42,7 @@ struct request {
 	enum request_state state;
 	struct message message;  /* its texts lie in |text| */
 	struct buf text;         /* the message as it is encoded, no login */
+	size_t bytes;            /* that it takes */
 	struct imap_login login; /* empty: none that may be kept */
 	uint64_t since_ms;
 	bool is_wanted; /* the login */
@@ -68,7 +69,10 @@ struct service_remote {
 	size_t said;
 	size_t bytes;
 	uint32_t last_id;
-	struct loop_timer *timer; /* set while a login is kept */
+	struct loop_timer *timer;
+	bool is_timed;     /* |timer| is set: a login may be kept */
+	loop_fn *settled;  /* NULL: nobody waits for that */
+	void *settled_arg; /* of |settled| */
 };
 
 static struct service_remote *remote(struct service *s)
@@ -124,7 +128,7 @@ static void request_free(struct request *r)
 	TAILQ_REMOVE(&s->requests, r, entry);
 	s->count--;
 	s->said -= r->state == REQUEST_SAID;
-	s->bytes -= r->text.len;
+	s->bytes -= r->bytes;
 	message_done(&r->message);
 	buf_reset(&r->text);
 	imap_login_done(&r->login);
@@ -211,14 +215,21 @@ static void settle_alone(struct service_remote *s)
 	}
 }
 
-/* make_room ends the oldest when there are too many. */
+/* make_room ends the oldest when there are too many. What was said stays: the
+ * push process has it, and counts it. */
 static void make_room(struct service_remote *s)
 {
-	struct request *r = TAILQ_FIRST(&s->requests);
 	struct request *next;
+	struct request *r;
 
-	for (; s->count > REQUESTS_MAX || s->bytes > REQUESTS_BYTES_MAX;
+	for (r = TAILQ_FIRST(&s->requests);
+	     r != NULL &&
+	     (s->count > REQUESTS_MAX || s->bytes > REQUESTS_BYTES_MAX);
 	     r = next) {
+		if (r->state == REQUEST_SAID) {
+			next = TAILQ_NEXT(r, entry);
+			continue;
+		}
 		log_error(&s->log,
 		          "the push process is away for too long: the oldest "
 		          "request is dropped");
@@ -226,6 +237,21 @@ static void make_room(struct service_remote *s)
 		next = TAILQ_NEXT(r, entry);
 		request_free(r);
 	}
+}
+
+/* settle tells who waits for it that no registration is left. */
+static void settle(struct service_remote *s)
+{
+	loop_fn *settled = s->settled;
+	const struct request *r;
+
+	if (settled == NULL)
+		return;
+	TAILQ_FOREACH(r, &s->requests, entry)
+		if (r->message.type == MESSAGE_REGISTER)
+			return;
+	s->settled = NULL;
+	settled(s->settled_arg);
 }
 
 static void on_pump(void *arg)
@@ -237,6 +263,7 @@ static void on_pump(void *arg)
 		settle_alone(s);
 	else
 		pump(s);
+	settle(s);
 }
 
 /* wake has what waits looked at on a later turn. */
@@ -246,27 +273,34 @@ static void wake(struct service_remote *s)
 	loop_defer(s->loop, on_pump, s);
 }
 
+/* look_again has logins looked at soon. What comes in the meantime does not put
+ * that off. */
+static void look_again(struct service_remote *s)
+{
+	if (!s->is_timed)
+		loop_timer_set(s->timer, LOGIN_CHECK_MS);
+	s->is_timed = true;
+}
+
 /* on_timer lets go of what is of no use any more: passwords, and the news that
  * somebody logged in. */
 static void on_timer(void *arg)
 {
 	struct service_remote *s = arg;
 	uint64_t now = loop_now_ms(s->loop);
-	bool is_any_left = false;
 	struct request *r;
 	struct request *next;
 
+	s->is_timed = false;
 	for (r = TAILQ_FIRST(&s->requests); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
 		if (now - r->since_ms < LOGIN_KEPT_MS)
-			is_any_left = true;
+			look_again(s);
 		else if (r->message.type == MESSAGE_LOGGED_IN)
 			request_free(r);
 		else
 			imap_login_done(&r->login);
 	}
-	if (is_any_left)
-		loop_timer_set(s->timer, LOGIN_CHECK_MS);
 }
 
 /* keep_text keeps |m| as it will be said. Only our own mistake makes a message
@@ -283,6 +317,20 @@ static void keep_text(struct request *r, const struct message *m)
 	r->message = (struct message){ .type = m->type };
 	if (m->type == MESSAGE_LOOKUP)
 		r->message.u.lookup.count = m->u.lookup.count;
+}
+
+/* bytes_of is what |r| takes: what was decoded is more than the text. */
+static size_t bytes_of(const struct request *r)
+{
+	const struct message *m = &r->message;
+	size_t bytes = sizeof(*r) + r->text.cap;
+
+	if (m->type == MESSAGE_LOOKUP)
+		bytes += m->u.lookup.count * sizeof(struct str);
+	else if (m->type == MESSAGE_REGISTER)
+		bytes += m->u.registration.wish.mailbox_count *
+		         sizeof(struct service_mailbox);
+	return bytes;
 }
 
 /* request_new has |m|, whose texts are the asker's, said on a later turn. */
@@ -304,10 +352,11 @@ static struct request *request_new(struct service_remote *s, struct message *m,
 			.password = secret_copy(login->password),
 		};
 	if (r->login.password != NULL || m->type == MESSAGE_LOGGED_IN)
-		loop_timer_set(s->timer, LOGIN_CHECK_MS);
+		look_again(s);
 	TAILQ_INSERT_TAIL(&s->requests, r, entry);
 	s->count++;
-	s->bytes += r->text.len;
+	r->bytes = bytes_of(r);
+	s->bytes += r->bytes;
 	wake(s);
 	return r;
 }
@@ -351,17 +400,22 @@ static bool is_same_device(const struct request *a, const struct request *b)
 }
 
 /* merge ends what the same device wished before |r|, unless somebody waits for
- * it: a phone that tries again and again takes no more room. */
-static void merge(struct service_remote *s, const struct request *r)
+ * it: a phone that tries again and again takes no more room, and what is said a
+ * second time does not come behind |r|. A password is known once only. */
+static void merge(struct service_remote *s, struct request *r)
 {
 	struct request *old;
 	struct request *next;
 
 	for (old = TAILQ_FIRST(&s->requests); old != r; old = next) {
 		next = TAILQ_NEXT(old, entry);
-		if (old->done == NULL && old->state == REQUEST_WAITS &&
-		    is_same_device(old, r))
-			old->is_over = true;
+		if (old->done != NULL || !is_same_device(old, r))
+			continue;
+		old->is_over = true;
+		if (imap_login_has_password(&r->login))
+			continue;
+		r->login = old->login;
+		old->login = (struct imap_login){ 0 };
 	}
 }
 
@@ -377,8 +431,7 @@ static void remote_put(struct service *service,
 	m.u.registration.command = *registration->command;
 	r = request_new(s, &m, registration->login, arg);
 	r->done = done;
-	if (s->channel == NULL)
-		merge(s, r);
+	merge(s, r);
 }
 
 /* The channel. */
@@ -415,7 +468,7 @@ static void on_message(void *arg, const struct message *m, int fd)
 		(void)close(fd);
 	if (r == NULL)
 		return;
-	if (m->type == MESSAGE_WANTED && !r->is_wanted) {
+	if (m->type == MESSAGE_WANTED && !r->is_wanted && !r->is_over) {
 		r->is_wanted = true;
 		r->state = REQUEST_WAITS;
 		s->said--;
@@ -459,6 +512,15 @@ void service_remote_connect(struct service *service, int fd)
 		log_info(&s->log, "the push process is back: requests=%zu",
 		         s->count);
 	repeat(s);
+}
+
+void service_remote_settle(struct service *service, loop_fn *fn, void *arg)
+{
+	struct service_remote *s = remote(service);
+
+	s->settled = fn;
+	s->settled_arg = arg;
+	wake(s);
 }
 
 size_t service_remote_kept(const struct service *s)

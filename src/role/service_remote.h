@@ -30,6 +30,10 @@ void service_remote_offer(struct service *s, const struct message_offer *offer);
  * whatever was before: the push process is back. */
 void service_remote_connect(struct service *s, int fd);
 
+/* service_remote_settle calls |fn| on a later turn, when no registration waits
+ * for the push process any more. */
+void service_remote_settle(struct service *s, loop_fn *fn, void *arg);
+
 /* service_remote_kept is how many registrations wait for the push process. */
 size_t service_remote_kept(const struct service *s);
 

@@ -66,6 +66,8 @@ static void on_reload(int signo, void *arg)
 	const struct single *s = arg;
 
 	(void)signo;
+	if (s->draining)
+		return;
 	notify_reloading();
 	log_info(&s->log, "SIGHUP: reading certificates and the credential for "
 	                  "APNs again");

@@ -186,6 +186,13 @@ static void on_ready(struct supervisor *s)
 	notify_ready(SERVING);
 }
 
+/* say_serving: not before all do, and not when that ends. */
+static void say_serving(const struct supervisor *s)
+{
+	if (s->said_ready && s->state == STATE_SERVES)
+		notify_ready(SERVING);
+}
+
 /* on_reloaded says so once no worker shows the old certificates. */
 static void on_reloaded(struct supervisor *s)
 {
@@ -197,7 +204,7 @@ static void on_reloaded(struct supervisor *s)
 		return;
 	s->is_reloading = false;
 	worker_say_reloaded(s->worker);
-	notify_ready(SERVING);
+	say_serving(s);
 }
 
 static void on_message(void *arg, const struct message *m, int fd)
@@ -251,14 +258,29 @@ static bool has_workers(const struct supervisor *s)
 	return false;
 }
 
+/* leave_dead has nobody replaced from the child |first| on. */
+static void leave_dead(struct supervisor *s, size_t first)
+{
+	for (size_t i = first; i < s->count; i++) {
+		loop_timer_cancel(s->children[i].timer);
+		s->children[i].is_due = false;
+	}
+}
+
+/* stop asks all that are left to end at once. */
+static void stop(struct supervisor *s)
+{
+	s->state = STATE_STOPS;
+	leave_dead(s, PUSH);
+	post_all(s, PUSH, MESSAGE_STOP);
+	loop_timer_set(s->timer, STOP_WAIT_MS);
+}
+
 /* go_on takes the next step to the end when it is due. */
 static void go_on(struct supervisor *s)
 {
-	if (s->state == STATE_DRAINS && !has_workers(s)) {
-		s->state = STATE_STOPS;
-		post_all(s, PUSH, MESSAGE_STOP);
-		loop_timer_set(s->timer, STOP_WAIT_MS);
-	}
+	if (s->state == STATE_DRAINS && !has_workers(s))
+		stop(s);
 	if (s->state == STATE_STOPS && !has_workers(s) &&
 	    s->children[PUSH].pid <= 0) {
 		s->state = STATE_OVER;
@@ -304,6 +326,15 @@ static void say_end(const struct child *c, int status)
 		          (unsigned)c->id, (int)c->pid, WEXITSTATUS(status));
 }
 
+/* is_replaced: workers that drain have registrations for the push process. */
+static bool is_replaced(const struct child *c)
+{
+	const struct supervisor *s = c->supervisor;
+
+	return s->state < STATE_DRAINS ||
+	       (s->state == STATE_DRAINS && c->id == PUSH && has_workers(s));
+}
+
 static void on_end(struct child *c, int status)
 {
 	struct supervisor *s = c->supervisor;
@@ -316,7 +347,7 @@ static void on_end(struct child *c, int status)
 	c->is_ready = false;
 	c->is_reloading = false;
 	on_reloaded(s);
-	if (s->state >= STATE_DRAINS) {
+	if (!is_replaced(c)) {
 		go_on(s);
 		return;
 	}
@@ -356,16 +387,11 @@ static void on_terminate(int signo, void *arg)
 
 	log_info(&s->log, "%s", signo == SIGINT ? "SIGINT" : "SIGTERM");
 	notify_stopping();
-	for (size_t i = 0; i < s->count; i++) {
-		loop_timer_cancel(s->children[i].timer);
-		s->children[i].is_due = false;
-	}
 	if (s->state >= STATE_DRAINS) {
-		s->state = STATE_STOPS;
-		post_all(s, PUSH, MESSAGE_STOP);
-		loop_timer_set(s->timer, STOP_WAIT_MS);
+		stop(s);
 	} else {
 		s->state = STATE_DRAINS;
+		leave_dead(s, FIRST_WORKER);
 		ports_close(s->ports);
 		post_all(s, FIRST_WORKER, MESSAGE_DRAIN);
 		loop_timer_set(s->timer,
@@ -380,6 +406,8 @@ static void on_reload(int signo, void *arg)
 	struct supervisor *s = arg;
 
 	(void)signo;
+	if (s->state >= STATE_DRAINS)
+		return;
 	notify_reloading();
 	log_info(&s->log, "SIGHUP: reading certificates and the credential for "
 	                  "APNs again");
@@ -391,7 +419,7 @@ static void on_reload(int signo, void *arg)
 		s->is_reloading = true;
 		on_reloaded(s);
 	} else {
-		notify_ready(SERVING);
+		say_serving(s);
 	}
 	if (s->children[PUSH].channel != NULL)
 		channel_post(s->children[PUSH].channel, MESSAGE_RELOAD, 0);

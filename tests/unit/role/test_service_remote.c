@@ -38,7 +38,9 @@ struct world {
 	int answers;
 	int rc;
 	bool proved;
+	bool is_settled;
 	uint32_t culprit;
+	const char *subtopic; /* of what is registered */
 };
 
 static void on_loaded(void *arg, int rc)
@@ -74,6 +76,7 @@ static int set_up(void **state)
 	testdir_init(&w->dir);
 	(void)snprintf(path, sizeof(path), "%s/seal.key", w->dir.path);
 	assert_ok(seal_load(path, true, &w->seal, NULL));
+	w->subtopic = "com.apple.mobilemail";
 	w->loop = loop_new();
 	w->ledger =
 		ledger_new(w->loop, store_memory_new(w->loop), on_loaded, w);
@@ -178,7 +181,7 @@ static void ask(struct world *w, const char *user, const char *password)
 		.version = 2,
 		.account_id = STR("acc"),
 		.device_token = STR(TOKEN),
-		.subtopic = STR("com.apple.mobilemail"),
+		.subtopic = str_of(w->subtopic),
 	};
 	struct imap_login login = {
 		.method = IMAP_LOGIN_PLAIN,
@@ -311,6 +314,55 @@ static void without_push_registrations_wait(void **state)
 	assert_int_equal(w->answers, 3);
 }
 
+static void on_settled(void *arg)
+{
+	struct world *w = arg;
+
+	w->is_settled = true;
+	loop_stop(w->loop);
+}
+
+/* A worker ends when the push process has all that phones were told of. */
+static void end_waits_for_push(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, "anna", NULL);
+	wait_for(w, 1);
+	service_remote_settle(w->remote, on_settled, w);
+	turn(w, 20);
+	assert_false(w->is_settled);
+	introduce(w);
+	turn(w, 1000);
+	assert_true(w->is_settled);
+	assert_true(registry_has(w->registry, STR("anna")));
+}
+
+static void on_device(void *arg, const struct store_registration *reg)
+{
+	const struct world *w = arg;
+
+	assert_str(reg->subtopic, w->subtopic);
+}
+
+/* The push process asks for the password of what waited: the newer wish, which
+ * has none, is the one that counts, and the password is kept. */
+static void newer_wish_counts(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, "anna", "secret");
+	wait_for(w, 1);
+	introduce(w);
+	w->subtopic = "com.example.newer";
+	ask(w, "anna", NULL);
+	wait_for(w, 2);
+	turn(w, 200);
+	assert_int_equal(service_remote_kept(w->remote), 0);
+	kept(w, "anna", "secret");
+	registry_devices(w->registry, STR("anna"), on_device, w);
+}
+
 /* What was said and not answered is said again. */
 static void push_that_dies_loses_nothing(void **state)
 {
@@ -434,6 +486,10 @@ int main(void)
 		                                set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_push_registrations_wait,
 		                                set_up, tear_down),
+		cmocka_unit_test_setup_teardown(end_waits_for_push, set_up,
+		                                tear_down),
+		cmocka_unit_test_setup_teardown(newer_wish_counts, set_up,
+		                                tear_down),
 		cmocka_unit_test_setup_teardown(push_that_dies_loses_nothing,
 		                                set_up, tear_down),
 		cmocka_unit_test_setup_teardown(end_answers_what_is_open,

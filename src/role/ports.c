@@ -95,6 +95,7 @@ void ports_give(struct ports *p, size_t worker, struct listeners *l)
 		}
 		l->list[i % p->listeners].fds = p->list[i].fds;
 		l->list[i % p->listeners].fd_count = p->list[i].count;
+		p->list[i].count = 0; /* the door closes them */
 	}
 }
 

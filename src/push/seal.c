@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -462,4 +463,14 @@ void seal_digest(struct str key, const struct imap_login *login,
 		abort();
 	buf_reset(&text);
 	memcpy(digest_r, out, sizeof(out));
+}
+
+bool seal_has_digest(struct str key, const struct imap_login *login,
+                     struct str digest)
+{
+	char own[SEAL_DIGEST_BYTES];
+
+	seal_digest(key, login, own);
+	return digest.len == sizeof(own) &&
+	       CRYPTO_memcmp(own, digest.data, sizeof(own)) == 0;
 }

@@ -55,4 +55,9 @@ int seal_name_open(struct str blob, struct str *name_r)
 void seal_digest(struct str key, const struct imap_login *login,
                  char digest_r[SEAL_DIGEST_BYTES]);
 
+/* seal_has_digest: |digest| is that of |login|, told in a time that does not
+ * depend on how much of it is right. */
+bool seal_has_digest(struct str key, const struct imap_login *login,
+                     struct str digest);
+
 #endif

@@ -152,16 +152,16 @@ out:
 static bool has_digest(const struct service_local *s, struct str user,
                        struct str key, struct str digest)
 {
-	char known_digest[SEAL_DIGEST_BYTES];
 	struct imap_login known = { 0 };
 	struct store_login row;
+	bool has;
 
 	if (registry_login(s->registry, user, &row) != ERR_OK || row.rejected ||
 	    seal_open(s->seal, user, row.blob, &known) != ERR_OK)
 		return false;
-	seal_digest(key, &known, known_digest);
+	has = seal_has_digest(key, &known, digest);
 	imap_login_done(&known);
-	return str_eq(str_new(known_digest, sizeof(known_digest)), digest);
+	return has;
 }
 
 bool service_local_wants_login(const struct service *service,

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -118,22 +117,32 @@ static void processes_add_up(void **state)
 	assert_int_equal(shown(refused), 10);
 }
 
+/* read_hex reads digits and the character behind them. */
+static uintptr_t read_hex(const char **at)
+{
+	static const char digits[] = "0123456789abcdef";
+	uintptr_t n = 0;
+	const char *digit;
+
+	while (**at != '\0' && (digit = strchr(digits, *(*at)++)) != NULL)
+		n = n << 4 | (uintptr_t)(digit - digits);
+	return n;
+}
+
 /* spoil fills what a process shares with the one that forked it. */
 static void spoil(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
-	uintptr_t begin;
-	uintptr_t end;
 	char line[512];
 
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps) != NULL) {
-		char mode[5];
+		const char *at = line;
+		uintptr_t from = read_hex(&at);
+		uintptr_t to = read_hex(&at);
 
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end,
-		           mode) == 3 &&
-		    strcmp(mode, "rw-s") == 0)
-			memset((void *)begin, 0x7f, end - begin);
+		if (strncmp(at, "rw-s ", 5) == 0)
+			memset((void *)from, 0x7f, to - from);
 	}
 	(void)fclose(maps);
 }

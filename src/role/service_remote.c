@@ -66,6 +66,7 @@ struct service_remote {
 	struct channel *channel; /* NULL: the push process is away */
 	struct request_list requests;
 	size_t count;
+	size_t registrations; /* of |count| */
 	size_t said;
 	size_t bytes;
 	uint32_t last_id;
@@ -127,6 +128,7 @@ static void request_free(struct request *r)
 
 	TAILQ_REMOVE(&s->requests, r, entry);
 	s->count--;
+	s->registrations -= r->message.type == MESSAGE_REGISTER;
 	s->said -= r->state == REQUEST_SAID;
 	s->bytes -= r->bytes;
 	message_done(&r->message);
@@ -243,13 +245,9 @@ static void make_room(struct service_remote *s)
 static void settle(struct service_remote *s)
 {
 	loop_fn *settled = s->settled;
-	const struct request *r;
 
-	if (settled == NULL)
+	if (settled == NULL || s->registrations > 0)
 		return;
-	TAILQ_FOREACH(r, &s->requests, entry)
-		if (r->message.type == MESSAGE_REGISTER)
-			return;
 	s->settled = NULL;
 	settled(s->settled_arg);
 }
@@ -355,6 +353,7 @@ static struct request *request_new(struct service_remote *s, struct message *m,
 		look_again(s);
 	TAILQ_INSERT_TAIL(&s->requests, r, entry);
 	s->count++;
+	s->registrations += m->type == MESSAGE_REGISTER;
 	r->bytes = bytes_of(r);
 	s->bytes += r->bytes;
 	wake(s);

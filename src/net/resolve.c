@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * resolve - getaddrinfo on a thread of its own. A lookup belongs to the thread
+ * resolve - names on a thread of their own. A lookup belongs to the thread
  * while it works; the queries that wait for it belong to the loop and may go
  * at any time.
  */
@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +17,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "net/address.h"
+#include "net/names.h"
 #include "net/offload.h"
-
-/* APNs has eight; nobody tries more than that. */
-enum { ADDRESSES_MAX = 16 };
 
 struct resolve {
 	TAILQ_ENTRY(resolve) entry;
@@ -38,49 +35,26 @@ struct lookup {
 	struct resolver *resolver;
 	char *host;
 	struct resolve_list queries; /* the loop's; the thread keeps off */
-	struct resolve_address found[ADDRESSES_MAX];
-	size_t count;
-	int gai;      /* getaddrinfo's verdict */
+	struct names_answer answer;
+	int names;    /* asked for it, or -1 */
 	bool numeric; /* needs no thread, only its turn */
 };
 
 struct resolver {
 	struct loop *loop;
 	struct offload *offload;
+	int names; /* see resolver_ask; -1: nobody */
 	LIST_HEAD(, lookup) lookups;
 };
 
-/* look_up fills |l| from getaddrinfo; on the thread, or for what needs no
- * waiting on the loop. */
-static void look_up(struct lookup *l, int flags)
-{
-	const struct addrinfo hints = { .ai_family = AF_UNSPEC,
-		                        .ai_socktype = SOCK_STREAM,
-		                        .ai_flags = flags };
-	struct addrinfo *list = NULL;
-
-	l->gai = getaddrinfo(l->host, NULL, &hints, &list);
-	if (l->gai != 0)
-		return;
-	for (const struct addrinfo *ai = list;
-	     ai != NULL && l->count < ADDRESSES_MAX; ai = ai->ai_next) {
-		struct resolve_address *a = &l->found[l->count];
-
-		if (ai->ai_addrlen > sizeof(a->addr) ||
-		    (ai->ai_family != AF_INET && ai->ai_family != AF_INET6))
-			continue;
-		memcpy(&a->addr, ai->ai_addr, ai->ai_addrlen);
-		a->len = ai->ai_addrlen;
-		l->count++;
-	}
-	freeaddrinfo(list);
-	if (l->count == 0)
-		l->gai = EAI_NONAME;
-}
-
 static void work(void *arg)
 {
-	look_up(arg, 0);
+	struct lookup *l = arg;
+
+	if (l->names >= 0)
+		names_ask(l->names, l->host, &l->answer);
+	else
+		names_look_up(l->host, 0, &l->answer);
 }
 
 static void lookup_free(struct lookup *l)
@@ -98,18 +72,19 @@ static void drop(void *arg)
 /* answer makes the one call of |q|, which is gone before it. */
 static void answer(struct lookup *l, struct resolve *q)
 {
+	struct names_answer *a = &l->answer;
 	struct resolve query = *q;
 	struct err_detail detail;
 
 	free(q);
-	if (l->gai == 0) {
-		for (size_t i = 0; i < l->count; i++)
-			address_set_port(&l->found[i].addr, query.port);
-		query.done(query.arg, ERR_OK, l->found, l->count, "");
+	if (a->gai == 0) {
+		for (size_t i = 0; i < a->count; i++)
+			address_set_port(&a->found[i].addr, query.port);
+		query.done(query.arg, ERR_OK, a->found, a->count, "");
 		return;
 	}
 	(void)err_set(&detail, ERR_DNS, "resolve %s: %s", l->host,
-	              gai_strerror(l->gai));
+	              gai_strerror(a->gai));
 	query.done(query.arg, ERR_DNS, NULL, 0, detail.text);
 }
 
@@ -153,12 +128,13 @@ static struct lookup *lookup_start(struct resolver *r, const char *host)
 	struct lookup *l = xcalloc(1, sizeof(*l));
 
 	l->resolver = r;
+	l->names = r->names;
 	l->host = xstrdup(host);
 	TAILQ_INIT(&l->queries);
 	LIST_INSERT_HEAD(&r->lookups, l, entry);
 	l->numeric = is_numeric(host);
 	if (l->numeric) {
-		look_up(l, AI_NUMERICHOST);
+		names_look_up(host, AI_NUMERICHOST, &l->answer);
 		loop_defer(r->loop, done, l);
 	} else {
 		offload_submit(r->offload, work, done, l);
@@ -172,8 +148,14 @@ struct resolver *resolver_new(struct loop *loop)
 
 	r->loop = loop;
 	r->offload = offload_new(loop, "resolve");
+	r->names = -1;
 	LIST_INIT(&r->lookups);
 	return r;
+}
+
+void resolver_ask(struct resolver *r, int fd)
+{
+	r->names = fd;
 }
 
 /* drop_queries: their askers are going or gone, nobody is called. */

@@ -10,17 +10,12 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "net/loop.h"
+#include "net/names.h"
 
 struct resolver;
 struct resolve;
-
-struct resolve_address {
-	struct sockaddr_storage addr;
-	socklen_t len;
-};
 
 /*
  * Called once: |rc| 0 and |count| >= 1 addresses in the order to try
@@ -32,6 +27,11 @@ typedef void resolve_done_fn(void *arg, int rc,
 
 struct resolver *resolver_new(struct loop *loop);
 void resolver_free(struct resolver **r);
+
+/* resolver_ask has names looked up by the process at the other end of |fd|, see
+ * names_serve. It is borrowed, and stays open for as long as the process lives:
+ * a lookup may outlive |r|. */
+void resolver_ask(struct resolver *r, int fd);
 
 /* resolve_start looks |host| (name or address) up; |done| on a later turn. */
 struct resolve *resolve_start(struct resolver *r, const char *host,

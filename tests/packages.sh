@@ -11,7 +11,7 @@ list() {
 	build) # what compiling needs, nothing else
 		echo gcc libc6-dev meson ninja-build pkg-config libevent-dev \
 			libssl-dev libnghttp2-dev libsqlite3-dev libconfig-dev \
-			libjansson-dev uthash-dev ;;
+			libjansson-dev libseccomp-dev uthash-dev ;;
 	check) # unit tests, lint, fuzz, valgrind
 		echo libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14 \
 			clang-tidy-14 shellcheck valgrind binutils git python3 \

@@ -134,6 +134,7 @@ struct conf {
 
 	unsigned process_workers; /* 0: all in one */
 	unsigned process_drain_s;
+	bool process_sandbox;
 
 	/* From the command line only. */
 	uint32_t debug_areas;

@@ -158,6 +158,7 @@ const struct conf_key conf_keys[] = {
 	CHOICE("log.target", log_target, "stderr", "stderr syslog journal"),
 	NUMBER("process.workers", process_workers, 0, 256, "0"),
 	NUMBER("process.drain_s", process_drain_s, 1, DAY_S, "25"),
+	BOOL("process.sandbox", process_sandbox, "true"),
 };
 /* clang-format on */
 

@@ -29,6 +29,14 @@ int process_worker(const struct process_start *start, struct worker *w,
                    struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
+/* process_names begins a process that looks names up for this one, a worker,
+ * since it may open no files once it is confined; |w| is let go of there. To be
+ * called before any thread is begun. Returns the descriptor for resolver_ask,
+ * or -1: none is needed. SIGCHLD tells that it is gone, as it is if it could
+ * not be begun. */
+int process_names(const struct process_start *start, struct worker *w)
+	__attribute__((warn_unused_result));
+
 /* process_push is the push process. Results likewise. */
 int process_push(const struct process_start *start, struct err_detail *detail)
 	__attribute__((warn_unused_result));

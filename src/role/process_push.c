@@ -9,6 +9,7 @@
 #include "net/stream.h"
 #include "push/service_local.h"
 #include "role/channel.h"
+#include "role/confine.h"
 #include "role/limits.h"
 #include "role/process.h"
 #include "role/push_role.h"
@@ -83,6 +84,7 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	if (rc != ERR_OK)
 		return rc;
 	limits_fit(start->conf, LIMITS_WATCHERS);
+	confine(start->conf, SANDBOX_PUSH);
 	p.loop = loop_new();
 	p.main = channel_new(p.loop, start->fd, &events, &p);
 	p.resolver = resolver_new(p.loop);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* process_worker - see process.h. */
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 #include "net/resolve.h"
 #include "net/stream.h"
 #include "role/channel.h"
+#include "role/confine.h"
 #include "role/limits.h"
 #include "role/process.h"
 #include "role/service_remote.h"
@@ -25,6 +28,7 @@ struct process {
 	struct service *service;
 	struct worker *worker;
 	struct loop_timer *patience; /* set while registrations wait */
+	bool is_lost;                /* it could dial nobody any more */
 };
 
 static void on_settled(void *arg)
@@ -92,6 +96,17 @@ static void on_ended(void *arg, int rc)
 	loop_stop(p->loop);
 }
 
+/* on_child: names cannot be looked up any more, a new worker can. */
+static void on_child(int signo, void *arg)
+{
+	struct process *p = arg;
+
+	(void)signo;
+	log_error(&p->log, "the process for names is gone");
+	p->is_lost = true;
+	loop_stop(p->loop);
+}
+
 static const struct channel_events events = {
 	.message = on_message,
 	.ended = on_ended,
@@ -117,19 +132,28 @@ int process_worker(const struct process_start *start, struct worker *w,
                    struct err_detail *detail)
 {
 	struct process p = { .log = { LOG_ROLE, 0 }, .worker = w };
+	int names;
 	int rc;
 
 	limits_fit(start->conf, LIMITS_CLIENTS);
+	names = process_names(start, w);
+	confine(start->conf, SANDBOX_WORKER);
 	p.loop = loop_new();
+	if (names >= 0)
+		loop_on_signal(p.loop, SIGCHLD, on_child, &p);
 	p.main = channel_new(p.loop, start->fd, &events, &p);
 	p.resolver = resolver_new(p.loop);
 	p.patience = loop_timer_new(p.loop, on_patience, &p);
+	resolver_ask(p.resolver, names);
 	p.service = make_service(p.loop, start, offer);
 	rc = worker_start(p.worker, p.loop, p.resolver, p.service, l, detail);
 	if (rc == ERR_OK) {
 		channel_post(p.main, MESSAGE_READY, 0);
 		loop_run(p.loop);
 	}
+	if (p.is_lost)
+		rc = err_set(detail, ERR_UNAVAILABLE,
+		             "a worker needs a process for names");
 	service_free(&p.service);
 	worker_free(&p.worker);
 	channel_free(&p.main);

@@ -52,7 +52,7 @@ def run(tmp_path, tls):
     ("push: {\n  enabled = 1;\n};\n", r"imapbell\.conf:2.*push\.enabled"),
     ("push: {\n  merge_ms = \"2s\";\n};\n",
      r"imapbell\.conf:2.*push\.merge_ms"),
-    ("process: {\n  sandbox = true;\n};\n", r"imapbell\.conf:2.*sandbox"),
+    ("status: {\n  listen = \"[::1]:80\";\n};\n", r"imapbell\.conf:1.*status"),
     ("log: { level = \"loud\"; };\n", r"imapbell\.conf:1.*log\.level"),
     ("@include \"absent.conf\"\n", r"imapbell\.conf:1|absent\.conf"),
 ], ids=["syntax", "type", "unknown", "zero", "bool", "string", "not_built",

@@ -91,8 +91,8 @@ static void unknown_key_is_named(void **state)
 static void key_that_is_not_built_is_named(void **state)
 {
 	(void)state;
-	refused("a", "process = { sandbox = true; };",
-	        ":1: unknown key process.sandbox");
+	refused("a", "process = { runtime_dir = \"/r\"; };",
+	        ":1: unknown key process.runtime_dir");
 	refused("a", "status = { listen = \"127.0.0.1:8080\"; };",
 	        ":1: unknown key status");
 	refused("a", "apns = { token_key = \"k.p8\"; };",

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+/* confine - see confine.h. */
+#include "role/confine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static const struct log_ctx confine_log = { LOG_ROLE, 0 };
+
+/* Paths on the heap. */
+struct list {
+	char **paths;
+	size_t count;
+};
+
+static void list_add(struct list *l, char *path)
+{
+	l->paths = xgrow(l->paths, &l->count, sizeof(*l->paths));
+	l->paths[l->count - 1] = path;
+}
+
+static void list_done(struct list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->paths[i]);
+	free(l->paths);
+}
+
+/* folder_of returns the folder of the file |path|, on the heap. */
+static char *folder_of(const char *path)
+{
+	char *folder = xstrdup(path);
+	char *slash = strrchr(folder, '/');
+
+	if (slash == NULL) {
+		free(folder);
+		return xstrdup(".");
+	}
+	slash[slash == folder ? 1 : 0] = 0;
+	return folder;
+}
+
+/* list_add_folder adds the folder of |path|, which may be NULL, and where a
+ * link leads to: the file may be replaced in either. */
+static void list_add_folder(struct list *l, const char *path)
+{
+	char *real;
+
+	if (path == NULL)
+		return;
+	list_add(l, folder_of(path));
+	real = realpath(path, NULL);
+	if (real != NULL)
+		list_add(l, folder_of(real));
+	free(real);
+}
+
+/* What the push process holds, and no other may read. */
+static void add_secrets(struct list *l, const struct conf *c)
+{
+	list_add_folder(l, c->apns_certificate);
+	list_add_folder(l, c->apns_key);
+	list_add_folder(l, c->watch_master_password_file);
+	list_add_folder(l, c->watch_key_file);
+	list_add_folder(l, c->store_path);
+	list_add(l, xstrdup(c->state_dir));
+}
+
+/* is_within: |folder| is |whole| or below it. */
+static bool is_within(const char *folder, const char *whole)
+{
+	char *a = realpath(folder, NULL);
+	char *b = realpath(whole, NULL);
+	size_t len = b != NULL ? strlen(b) : 0;
+	bool is = a != NULL && b != NULL && strncmp(a, b, len) == 0 &&
+	          (a[len] == 0 || a[len] == '/' || len == 1);
+
+	free(a);
+	free(b);
+	return is;
+}
+
+/* add_certificate has |path| read again when it was replaced; where a secret
+ * lies next to it only the file that is there now. */
+static void add_certificate(struct list *l, const char *path,
+                            const struct list *secrets)
+{
+	struct list folders = { 0 };
+
+	if (path == NULL)
+		return;
+	list_add(l, xstrdup(path));
+	list_add_folder(&folders, path);
+	for (size_t i = 0; i < folders.count; i++) {
+		size_t j = 0;
+
+		while (j < secrets->count &&
+		       !is_within(secrets->paths[j], folders.paths[i]))
+			j++;
+		if (j == secrets->count)
+			list_add(l, xstrdup(folders.paths[i]));
+	}
+	list_done(&folders);
+}
+
+/* add_certificates: a worker reads them when main says so. */
+static void add_certificates(struct list *l, const struct conf *c)
+{
+	struct list secrets = { 0 };
+
+	add_secrets(&secrets, c);
+	add_certificate(l, c->tls_certificate, &secrets);
+	add_certificate(l, c->tls_key, &secrets);
+	for (size_t i = 0; i < c->tls_certificates.count; i++) {
+		const struct conf_certificate *one =
+			&c->tls_certificates.list[i];
+
+		add_certificate(l, one->certificate, &secrets);
+		add_certificate(l, one->key, &secrets);
+	}
+	list_done(&secrets);
+}
+
+bool confine_is_on(const struct conf *c)
+{
+	return c->process_sandbox && sandbox_is_possible();
+}
+
+void confine(const struct conf *c, enum sandbox_role role)
+{
+	struct list read = { 0 };
+	struct list write = { 0 };
+	struct sandbox_paths paths;
+	struct err_detail why;
+
+	if (!confine_is_on(c))
+		return;
+	if (role == SANDBOX_WORKER)
+		add_certificates(&read, c);
+	if (role == SANDBOX_PUSH) {
+		add_secrets(&read, c);
+		list_add_folder(&read, c->apns_ca);
+		list_add_folder(&write, c->store_path);
+		list_add_folder(&write, c->watch_key_file);
+		list_add(&write, xstrdup(c->state_dir));
+	}
+	paths = (struct sandbox_paths){
+		.read = (const char *const *)read.paths,
+		.read_count = read.count,
+		.write = (const char *const *)write.paths,
+		.write_count = write.count,
+	};
+	if (sandbox_enter(role, &paths, &why) != ERR_OK)
+		log_warn(&confine_log, "process.sandbox: %s", why.text);
+	list_done(&read);
+	list_done(&write);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * process_names - see process.h. It is a worker's own: a lookup that is slow or
+ * goes wrong is that worker's alone, as it would be in one process.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/names.h"
+#include "role/confine.h"
+#include "role/process.h"
+#include "role/title.h"
+
+static void be_names(const struct process_start *start, struct worker *w,
+                     int fd, pid_t parent) __attribute__((noreturn));
+
+static void be_names(const struct process_start *start, struct worker *w,
+                     int fd, pid_t parent)
+{
+	title_set("imapbell: names");
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	worker_free(&w); /* with the listeners' keys */
+	sandbox_close_others(&fd, 1);
+	confine(start->conf, SANDBOX_NAMES);
+	if (getppid() == parent)
+		names_serve(fd);
+	_exit(0);
+}
+
+int process_names(const struct process_start *start, struct worker *w)
+{
+	const struct log_ctx log = { LOG_ROLE, 0 };
+	pid_t parent = getpid();
+	pid_t pid;
+	int fds[2];
+
+	if (!confine_is_on(start->conf))
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
+		log_error(&log, "no process for names: %s", strerror(errno));
+		return -1;
+	}
+	pid = fork();
+	if (pid == 0)
+		be_names(start, w, fds[1], parent);
+	if (pid < 0)
+		log_error(&log, "no process for names: %s", strerror(errno));
+	(void)close(fds[1]);
+	return fds[0];
+}

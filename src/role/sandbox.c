@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/* sandbox - see sandbox.h. */
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "role/sandbox_impl.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#	define SANDBOX_SANITIZED 1
+#elif defined(__has_feature)
+#	if __has_feature(address_sanitizer) ||    \
+		__has_feature(memory_sanitizer) || \
+		__has_feature(thread_sanitizer)
+#		define SANDBOX_SANITIZED 1
+#	endif
+#endif
+#ifndef SANDBOX_SANITIZED
+#	define SANDBOX_SANITIZED 0
+#endif
+
+bool sandbox_is_possible(void)
+{
+	return !SANDBOX_SANITIZED;
+}
+
+/* has_threads: a wall that is built by one thread is not one for the others,
+ * whose memory is the same. A folder has a link for each one in it. */
+static bool has_threads(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/task", &st) == 0 && st.st_nlink > 3;
+}
+
+/* seal_off: no more rights by a program that has them, no core, no look into
+ * the memory by others of the same user. */
+static int seal_off(struct err_detail *detail)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+	    setrlimit(RLIMIT_CORE, &none) != 0)
+		return err_set(detail, ERR_UNAVAILABLE, "prctl: %s",
+		               strerror(errno));
+	return ERR_OK;
+}
+
+int sandbox_enter(enum sandbox_role role, const struct sandbox_paths *paths,
+                  struct err_detail *detail)
+{
+	struct err_detail files = { "" };
+	struct err_detail calls = { "" };
+	int rc;
+
+	if (!sandbox_is_possible())
+		return err_set(detail, ERR_UNAVAILABLE,
+		               "built with a sanitizer, which needs more");
+	if (has_threads())
+		return err_set(detail, ERR_INVALID, "threads run already");
+	rc = seal_off(detail);
+	if (rc != ERR_OK)
+		return rc;
+	rc = sandbox_files(role, paths, &files);
+	/* Last, since it refuses what the others need. */
+	if (sandbox_calls(role, &calls) == ERR_OK && rc == ERR_OK)
+		return ERR_OK;
+	return err_set(detail, ERR_UNAVAILABLE, "%s%s%s", files.text,
+	               files.text[0] != 0 && calls.text[0] != 0 ? "; " : "",
+	               calls.text);
+}
+
+/* close_from_to closes the descriptors |first| to |last|. */
+static void close_from_to(unsigned first, unsigned last)
+{
+	struct rlimit files;
+
+	if (first > last)
+		return;
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+#endif
+	/* There may be more if the limit was lowered; not by us. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && last >= files.rlim_cur)
+		last = (unsigned)files.rlim_cur - 1;
+	for (unsigned fd = first; fd <= last; fd++)
+		(void)close((int)fd);
+}
+
+/* next_kept is the lowest descriptor of |keep| that is |from| or above, or -1.
+ */
+static int next_kept(const int *keep, size_t count, int from)
+{
+	int lowest = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] >= from && (lowest < 0 || keep[i] < lowest))
+			lowest = keep[i];
+	}
+	return lowest;
+}
+
+void sandbox_close_others(const int *keep, size_t count)
+{
+	int from = STDERR_FILENO + 1;
+	int kept;
+
+	while ((kept = next_kept(keep, count, from)) >= 0) {
+		close_from_to((unsigned)from, (unsigned)kept - 1);
+		from = kept + 1;
+	}
+	close_from_to((unsigned)from, ~0U);
+}

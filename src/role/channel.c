@@ -7,8 +7,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +28,19 @@ enum {
 	LAST = 1,
 };
 
+/* What the other side may owe us to take. */
+#define TOLD_MAX (4 * MESSAGE_MAX)
+
+/* A message, or the rest of it, on its way. */
+struct parcel {
+	STAILQ_ENTRY(parcel) entry;
+	struct buf rest;
+	bool is_begun;
+	int fd; /* that goes with its beginning, or -1; owned */
+};
+
+STAILQ_HEAD(parcel_list, parcel);
+
 struct channel {
 	struct loop *loop;
 	struct loop_io *io; /* NULL: ended or closed */
@@ -34,9 +49,10 @@ struct channel {
 	int fd; /* -1: closed */
 	bool is_paused;
 	bool is_refused; /* a send: |ready| is owed */
-	struct buf out;  /* of a message whose beginning is sent */
-	struct buf in;   /* the beginning of a message */
-	int in_fd;       /* that came with it, or -1 */
+	struct parcel_list out;
+	size_t told;                     /* octets of |out| */
+	struct buf in;                   /* the beginning of a message */
+	int in_fd;                       /* that came with it, or -1 */
 	char datagram[DATAGRAM_MAX + 1]; /* one too many is seen */
 };
 
@@ -57,7 +73,7 @@ static void update_io(struct channel *c)
 		return;
 	if (!c->is_paused)
 		want |= LOOP_READ;
-	if (c->out.len > 0 || c->is_refused)
+	if (!STAILQ_EMPTY(&c->out) || c->is_refused)
 		want |= LOOP_WRITE;
 	loop_io_want(c->io, want);
 }
@@ -98,49 +114,149 @@ static int send_datagram(struct channel *c, const char *data, size_t len,
 	               : ERR_CLOSED;
 }
 
-/* flush sends what it can of |out|; a descriptor goes with the first. */
-static int flush(struct channel *c, int fd)
+static void drop_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+static void parcel_free(struct parcel *p)
+{
+	buf_reset(&p->rest);
+	drop_fd(&p->fd);
+	free(p);
+}
+
+/* drop lets go of the first parcel. */
+static void drop(struct channel *c)
+{
+	struct parcel *p = STAILQ_FIRST(&c->out);
+
+	STAILQ_REMOVE_HEAD(&c->out, entry);
+	c->told -= p->rest.len;
+	parcel_free(p);
+}
+
+static void drop_all(struct channel *c)
+{
+	while (!STAILQ_EMPTY(&c->out))
+		drop(c);
+}
+
+/* send_parcel sends what it can of |p|. Results as send_datagram. */
+static int send_parcel(struct channel *c, struct parcel *p)
 {
 	int rc = ERR_OK;
 
-	while (rc == ERR_OK && c->out.len > 0) {
-		size_t len = c->out.len;
+	while (rc == ERR_OK && p->rest.len > 0) {
+		size_t len = p->rest.len;
 		bool is_last = len < DATAGRAM_MAX;
 
 		if (!is_last)
 			len = DATAGRAM_MAX - 1;
-		rc = send_datagram(c, c->out.data, len, is_last, fd);
-		fd = -1;
-		if (rc == ERR_OK)
-			buf_consume(&c->out, len);
+		rc = send_datagram(c, p->rest.data, len, is_last, p->fd);
+		if (rc != ERR_OK)
+			break;
+		buf_consume(&p->rest, len);
+		c->told -= len;
+		p->is_begun = true;
+		drop_fd(&p->fd);
 	}
-	if (rc == ERR_CLOSED) /* whoever reads will be told */
-		buf_reset(&c->out);
-	update_io(c);
 	return rc;
 }
 
-int channel_send(struct channel *c, const struct message *m, int fd)
+static void flush(struct channel *c)
 {
-	size_t whole;
+	int rc = ERR_OK;
+
+	while (!STAILQ_EMPTY(&c->out)) {
+		rc = send_parcel(c, STAILQ_FIRST(&c->out));
+		if (rc != ERR_OK)
+			break;
+		drop(c);
+	}
+	if (rc == ERR_CLOSED) /* whoever reads will be told */
+		drop_all(c);
+	update_io(c);
+}
+
+/* enqueue puts |m| behind all others, and another of |fd| with it. Results: 0;
+ * ERR_LIMIT, |m| is too long; ERR_UNAVAILABLE, |fd| cannot be kept. */
+static int enqueue(struct channel *c, const struct message *m, int fd)
+{
+	struct parcel *p = xcalloc(1, sizeof(*p));
+	int rc;
+
+	p->fd = -1;
+	buf_init(&p->rest, MESSAGE_MAX);
+	rc = message_encode(m, &p->rest);
+	if (rc == ERR_OK && fd >= 0) {
+		p->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (p->fd < 0)
+			rc = ERR_UNAVAILABLE;
+	}
+	if (rc != ERR_OK) {
+		parcel_free(p);
+		return rc;
+	}
+	STAILQ_INSERT_TAIL(&c->out, p, entry);
+	c->told += p->rest.len;
+	return ERR_OK;
+}
+
+int channel_send(struct channel *c, const struct message *m)
+{
+	const struct parcel *p;
 	int rc;
 
 	if (c->io == NULL)
 		return ERR_OK;
-	if (c->out.len > 0) {
+	if (!STAILQ_EMPTY(&c->out)) {
 		c->is_refused = true;
 		return ERR_MORE;
 	}
-	rc = message_encode(m, &c->out);
+	rc = enqueue(c, m, -1);
 	if (rc != ERR_OK)
 		return rc;
-	whole = c->out.len;
-	if (flush(c, fd) == ERR_MORE && c->out.len == whole) {
-		/* All or nothing, so that a descriptor need not be kept. */
-		buf_reset(&c->out);
-		c->is_refused = true;
-		update_io(c);
-		return ERR_MORE;
+	flush(c);
+	p = STAILQ_FIRST(&c->out);
+	if (p == NULL || p->is_begun)
+		return ERR_OK;
+	drop(c);
+	c->is_refused = true;
+	update_io(c);
+	return ERR_MORE;
+}
+
+static void end(struct channel *c, int rc)
+{
+	loop_io_free(&c->io);
+	drop_all(c);
+	c->events->ended(c->arg, rc);
+}
+
+static void on_too_much(void *arg)
+{
+	struct channel *c = arg;
+
+	if (c->io != NULL)
+		end(c, ERR_LIMIT);
+}
+
+int channel_tell(struct channel *c, const struct message *m, int fd)
+{
+	int rc;
+
+	if (c->io == NULL)
+		return ERR_OK;
+	rc = enqueue(c, m, fd);
+	if (rc != ERR_OK)
+		return rc;
+	flush(c);
+	if (c->told > TOLD_MAX) {
+		loop_defer_cancel(c->loop, on_too_much, c);
+		loop_defer(c->loop, on_too_much, c);
 	}
 	return ERR_OK;
 }
@@ -148,16 +264,9 @@ int channel_send(struct channel *c, const struct message *m, int fd)
 void channel_post(struct channel *c, enum message_type type, uint32_t id)
 {
 	const struct message m = { .type = type, .id = id };
+	int rc = channel_tell(c, &m, -1);
 
-	/* If it does not fit now the other side hangs, and has to be ended by
-	 * other means. */
-	(void)(channel_send(c, &m, -1) == ERR_OK);
-}
-
-static void end(struct channel *c, int rc)
-{
-	loop_io_free(&c->io);
-	c->events->ended(c->arg, rc);
+	assert(rc == ERR_OK); /* nothing is shorter */
 }
 
 /* take_fd returns the descriptor that came along, or -1; others are closed. */
@@ -208,13 +317,6 @@ static int receive(struct channel *c, size_t *len_r, int *fd_r)
 		return ERR_CLOSED;
 	return (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? ERR_LIMIT
 	                                                       : ERR_OK;
-}
-
-static void drop_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-	*fd = -1;
 }
 
 /* deliver hands on a whole message. */
@@ -285,8 +387,8 @@ static void on_io(void *arg, unsigned int ready)
 	struct channel *c = arg;
 
 	if ((ready & LOOP_WRITE) != 0) {
-		(void)flush(c, -1);
-		if (c->out.len == 0 && c->is_refused) {
+		flush(c);
+		if (STAILQ_EMPTY(&c->out) && c->is_refused) {
 			c->is_refused = false;
 			update_io(c);
 			if (c->events->ready != NULL)
@@ -307,7 +409,7 @@ struct channel *channel_new(struct loop *loop, int fd,
 	c->in_fd = -1;
 	c->events = events;
 	c->arg = arg;
-	buf_init(&c->out, MESSAGE_MAX);
+	STAILQ_INIT(&c->out);
 	buf_init(&c->in, MESSAGE_MAX);
 	c->io = loop_io_new(loop, fd, on_io, c);
 	update_io(c);
@@ -336,7 +438,6 @@ static void sweep(void *arg)
 {
 	struct channel *c = arg;
 
-	buf_reset(&c->out);
 	buf_reset(&c->in);
 	mem_wipe(c->datagram, sizeof(c->datagram));
 	free(c);
@@ -350,6 +451,8 @@ void channel_free(struct channel **channel)
 	if (c == NULL)
 		return;
 	loop_io_free(&c->io);
+	loop_defer_cancel(c->loop, on_too_much, c);
+	drop_all(c);
 	(void)close(c->fd);
 	drop_fd(&c->in_fd);
 	loop_defer(c->loop, sweep, c);

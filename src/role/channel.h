@@ -21,8 +21,9 @@ struct channel_events {
 	void (*message)(void *arg, const struct message *m, int fd);
 	/* After channel_send was refused: it will be taken now. May be NULL. */
 	void (*ready)(void *arg);
-	/* The other side is gone (ERR_CLOSED), or sent what is no message
-	 * (ERR_PARSE) or too much (ERR_LIMIT). Nothing more comes. */
+	/* The other side is gone (ERR_CLOSED), sent what is no message
+	 * (ERR_PARSE) or too much (ERR_LIMIT), or does not take what it is told
+	 * (ERR_LIMIT). Nothing more comes. */
 	void (*ended)(void *arg, int rc);
 };
 
@@ -37,16 +38,24 @@ struct channel *channel_new(struct loop *loop, int fd,
                             const struct channel_events *events, void *arg);
 
 /*
- * channel_send sends |m|, and |fd| with it unless that is -1 (it stays the
- * caller's). Results: 0, on its way, or the other side is gone, as |ended| will
- * tell; ERR_MORE, not taken: an earlier one is still on its way, and |ready|
- * will be called; ERR_LIMIT, too long.
+ * channel_send sends |m|. Results: 0, on its way, or the other side is gone, as
+ * |ended| will tell; ERR_MORE, not taken: an earlier one is still on its way,
+ * and |ready| will be called; ERR_LIMIT, too long.
  */
-int channel_send(struct channel *c, const struct message *m, int fd)
+int channel_send(struct channel *c, const struct message *m)
 	__attribute__((warn_unused_result));
 
-/* channel_post sends a message without fields, of which few are on their way
- * at any time. */
+/*
+ * channel_tell sends |m| when it can be taken, behind all that was told before,
+ * and |fd| with it unless that is -1 (it stays the caller's). A side that does
+ * not take what it is told hangs: that ends the channel (ERR_LIMIT), on a later
+ * turn. Results: 0; ERR_LIMIT, |m| is too long; ERR_UNAVAILABLE, there are too
+ * few descriptors.
+ */
+int channel_tell(struct channel *c, const struct message *m, int fd)
+	__attribute__((warn_unused_result));
+
+/* channel_post tells a message without fields. */
 void channel_post(struct channel *c, enum message_type type, uint32_t id);
 
 /* channel_pause stops reading, so that the other side has to wait;

@@ -43,8 +43,8 @@ static void tell_offer(void *arg)
 	m.u.offer.topic = service_local_topic(service);
 	m.u.offer.mailboxes_max = (uint32_t)service_mailboxes_max(service);
 	m.u.offer.keeps_logins = service_keeps_logins(service);
-	if (channel_send(p->main, &m, -1) != ERR_OK)
-		log_error(&p->log, "main takes no messages");
+	if (channel_tell(p->main, &m, -1) != ERR_OK)
+		log_error(&p->log, "what is offered is too long to be told");
 }
 
 static void on_message(void *arg, const struct message *m, int fd)

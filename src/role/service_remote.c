@@ -176,7 +176,7 @@ static int say(struct service_remote *s, struct request *r)
 		r->message.u.registration.login = login;
 	else if (r->message.type == MESSAGE_LOGGED_IN)
 		r->message.u.logged_in.login = login;
-	return channel_send(s->channel, &r->message, -1);
+	return channel_send(s->channel, &r->message);
 }
 
 /* pump says what waits, as far as it may. */

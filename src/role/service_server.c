@@ -110,7 +110,7 @@ static struct client *call_end(struct call *call, struct message *answer)
 /* reply sends |m|. A worker that does not take its answers hangs. */
 static void reply(struct client *c, const struct message *m)
 {
-	if (channel_send(c->channel, m, -1) != ERR_OK)
+	if (channel_send(c->channel, m) != ERR_OK)
 		accuse(c, "it takes no answers");
 }
 

@@ -115,7 +115,7 @@ static void tell_workers(struct supervisor *s, const struct message *m)
 	for (size_t i = FIRST_WORKER; i < s->count; i++) {
 		struct channel *c = s->children[i].channel;
 
-		if (c != NULL && channel_send(c, m, -1) != ERR_OK)
+		if (c != NULL && channel_tell(c, m, -1) != ERR_OK)
 			log_error(&s->log, "worker %zu hangs", i);
 	}
 }
@@ -141,8 +141,8 @@ static void introduce(struct supervisor *s, struct child *worker)
 		          (unsigned)worker->id, why.text);
 		return;
 	}
-	if (channel_send(push->channel, &m, fds[0]) != ERR_OK ||
-	    channel_send(worker->channel, &m, fds[1]) != ERR_OK)
+	if (channel_tell(push->channel, &m, fds[0]) != ERR_OK ||
+	    channel_tell(worker->channel, &m, fds[1]) != ERR_OK)
 		log_error(&s->log, "worker %u gets no push: a process hangs",
 		          (unsigned)worker->id);
 	(void)close(fds[0]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Messages arrive whole, and who sends no message is heard no more. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,7 +20,8 @@ struct end {
 	struct channel *channel;
 	enum message_type type;
 	uint32_t id;
-	size_t count; /* of names */
+	size_t count;   /* of names */
+	char topic[16]; /* of an offer */
 	size_t messages;
 	int fd;
 	int ended;
@@ -36,6 +38,10 @@ static void on_message(void *arg, const struct message *m, int fd)
 	e->messages++;
 	if (m->type == MESSAGE_LOOKUP)
 		e->count = m->u.lookup.count;
+	if (m->type == MESSAGE_OFFER)
+		(void)snprintf(e->topic, sizeof(e->topic), "%.*s",
+		               (int)m->u.offer.topic.len,
+		               m->u.offer.topic.data);
 	if (fd >= 0)
 		e->fd = fd;
 	if (e->frees)
@@ -98,6 +104,21 @@ static void stop_after(struct pair *p)
 	loop_run(p->loop);
 }
 
+static void on_turned(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* turn lets the loop read what is there. */
+static void turn(struct pair *p)
+{
+	struct loop_timer *t = loop_timer_new(p->loop, on_turned, p->loop);
+
+	loop_timer_set(t, 1);
+	loop_run(p->loop);
+	loop_timer_free(&t);
+}
+
 static void word_arrives(void **state)
 {
 	struct pair p;
@@ -126,7 +147,7 @@ static int send_many(struct pair *p, size_t count)
 	m.u.lookup.login_name = STR("anna");
 	m.u.lookup.names = names;
 	m.u.lookup.count = count;
-	rc = channel_send(p->a.channel, &m, -1);
+	rc = channel_send(p->a.channel, &m);
 	free(names);
 	return rc;
 }
@@ -159,7 +180,7 @@ static void descriptor_arrives(void **state)
 	(void)state;
 	open_pair(&p, false);
 	assert_ok(pipe(fds));
-	assert_ok(channel_send(p.a.channel, &m, fds[1]));
+	assert_ok(channel_tell(p.a.channel, &m, fds[1]));
 	assert_ok(close(fds[1]));
 	stop_after(&p);
 	assert_true(p.b.fd >= 0);
@@ -212,7 +233,7 @@ static void full_channel_says_when_there_is_room(void **state)
 	(void)state;
 	open_pair(&p, false);
 	channel_pause(p.b.channel);
-	while (channel_send(p.a.channel, &m, -1) == ERR_OK)
+	while (channel_send(p.a.channel, &m) == ERR_OK)
 		sent++;
 	assert_true(sent >= 128); /* what service_remote may have open */
 	channel_resume(p.b.channel);
@@ -220,6 +241,62 @@ static void full_channel_says_when_there_is_room(void **state)
 	assert_true(p.a.is_ready);
 	stop_after(&p);
 	assert_int_equal(p.b.messages, sent + 1);
+	close_pair(&p);
+}
+
+/* What is told waits for its turn, each with its descriptor. */
+static void told_is_never_refused(void **state)
+{
+	const struct message word = { .type = MESSAGE_CULPRIT };
+	struct message told = { .type = MESSAGE_OFFER };
+	struct pair p;
+	size_t sent = 0;
+	int fds[2];
+	char c;
+
+	(void)state;
+	open_pair(&p, false);
+	channel_pause(p.b.channel);
+	while (channel_send(p.a.channel, &word) == ERR_OK)
+		sent++;
+	assert_ok(pipe(fds));
+	told.u.offer.topic = STR("old");
+	assert_ok(channel_tell(p.a.channel, &told, -1));
+	told.u.offer.topic = STR("new");
+	assert_ok(channel_tell(p.a.channel, &told, fds[1]));
+	assert_int_equal(channel_send(p.a.channel, &word), ERR_MORE);
+	assert_ok(close(fds[1]));
+	channel_resume(p.b.channel);
+	stop_after(&p); /* or |a| is ready */
+	turn(&p);
+	assert_int_equal(p.b.messages, sent + 3);
+	assert_str(str_of(p.b.topic), "new");
+	assert_true(p.b.fd >= 0);
+	assert_ok(close(p.b.fd));
+	assert_ok(fcntl(fds[0], F_SETFL, O_NONBLOCK));
+	assert_int_equal(read(fds[0], &c, 1), 0); /* nobody has another */
+	assert_ok(close(fds[0]));
+	close_pair(&p);
+}
+
+/* Who takes nothing is not kept company for ever. */
+static void who_takes_nothing_is_left(void **state)
+{
+	struct message m = { .type = MESSAGE_TICKETS };
+	char secret[1024] = "";
+	struct pair p;
+	size_t told = 0;
+
+	(void)state;
+	open_pair(&p, false);
+	channel_pause(p.b.channel);
+	m.u.secret = str_new(secret, sizeof(secret));
+	for (; p.a.ended == 0 && told < 16 * 1024; told++) {
+		assert_ok(channel_tell(p.a.channel, &m, -1));
+		turn(&p);
+	}
+	assert_int_equal(p.a.ended, ERR_LIMIT);
+	assert_true(told > 1024);
 	close_pair(&p);
 }
 
@@ -236,7 +313,7 @@ static void end_is_told(void **state)
 	assert_int_equal(p.b.ended, ERR_CLOSED);
 	/* Nobody is bothered with what cannot be sent. */
 	assert_ok(channel_send(p.b.channel,
-	                       &(struct message){ .type = MESSAGE_READY }, -1));
+	                       &(struct message){ .type = MESSAGE_READY }));
 	close_pair(&p);
 }
 
@@ -264,21 +341,6 @@ static void nonsense_ends_it(void **state)
 		assert_int_equal(p.b.messages, 0);
 		close_pair(&p);
 	}
-}
-
-static void on_turned(void *arg)
-{
-	loop_stop(arg);
-}
-
-/* turn lets the loop read what is there. */
-static void turn(struct pair *p)
-{
-	struct loop_timer *t = loop_timer_new(p->loop, on_turned, p->loop);
-
-	loop_timer_set(t, 1);
-	loop_run(p->loop);
-	loop_timer_free(&t);
 }
 
 /* Neither one datagram nor any number of them may be as long as they like. */
@@ -332,6 +394,8 @@ int main(void)
 		cmocka_unit_test(descriptor_arrives),
 		cmocka_unit_test(nothing_with_a_descriptor_ends_it),
 		cmocka_unit_test(full_channel_says_when_there_is_room),
+		cmocka_unit_test(told_is_never_refused),
+		cmocka_unit_test(who_takes_nothing_is_left),
 		cmocka_unit_test(end_is_told),
 		cmocka_unit_test(nonsense_ends_it),
 		cmocka_unit_test(too_much_ends_it),

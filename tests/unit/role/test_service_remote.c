@@ -451,7 +451,7 @@ static void login_of_somebody_else_is_reported(void **state)
 	m.u.logged_in.login_name = STR("anna");
 	m.u.logged_in.login.whole = &login;
 	channel_pause(c);
-	assert_ok(channel_send(c, &m, -1));
+	assert_ok(channel_send(c, &m));
 	turn(w, 1000);
 	assert_int_equal(w->culprit, 3);
 	secret_free(&login.password);
@@ -468,7 +468,7 @@ static void worker_that_never_listens_is_reported(void **state)
 	m.u.logged_in.login_name = STR("anna");
 	channel_pause(c);
 	for (int i = 0; i < 100000 && w->culprit == 0; i++) {
-		if (channel_send(c, &m, -1) != ERR_OK)
+		if (channel_send(c, &m) != ERR_OK)
 			turn(w, 20);
 	}
 	assert_int_equal(w->culprit, 3);

@@ -47,7 +47,6 @@ struct apns {
 	struct apns_endpoint endpoint;
 	struct apns_request_opts request;
 	char *push_type;
-	char *ca_file;       /* NULL: the system's */
 	struct str topic;    /* the credential's */
 	uint32_t credential; /* counts those there were */
 	uint64_t timeout_ms;
@@ -340,11 +339,13 @@ static void on_link_ready(void *arg)
 }
 
 /* make_tls makes the context of the connections to come. */
-static int make_tls(const struct apns *a, const struct credential *credential,
-                    struct tls_ctx **tls_r, struct err_detail *detail)
+static int make_tls(const struct apns_opts *o,
+                    const struct credential *credential, struct tls_ctx **tls_r,
+                    struct err_detail *detail)
 {
 	struct tls_client_opts opts = {
-		.ca_file = a->ca_file,
+		.ca_file = o->ca_file,
+		.files = o->files,
 		.ca_key = "apns.ca",
 		.verify = true,
 		.alpn = "h2",
@@ -370,12 +371,26 @@ static int make_link(struct apns *a, struct resolver *resolver,
 		.in_flight_max = opts->in_flight_max,
 	};
 	struct tls_ctx *tls = NULL;
-	int rc = make_tls(a, credential, &tls, detail);
+	int rc = make_tls(opts, credential, &tls, detail);
 
 	if (rc == 0)
 		a->link = apns_link_new(a->loop, resolver, &link, tls,
 		                        on_link_ready, a);
 	return rc;
+}
+
+/* set_opts takes over what every push looks at. */
+static void set_opts(struct apns *a, const struct apns_opts *opts)
+{
+	free(a->push_type);
+	a->push_type = xstrdup(opts->push_type);
+	str_free(&a->topic);
+	a->topic = str_dup(str_of(opts->topic));
+	a->timeout_ms = (uint64_t)opts->request_timeout_s * 1000;
+	a->retry_s = opts->retry_s;
+	a->request.push_type = a->push_type;
+	a->request.priority = opts->priority;
+	a->request.expiration_s = opts->expiration_s;
 }
 
 int apns_new(struct loop *loop, struct resolver *resolver,
@@ -388,17 +403,8 @@ int apns_new(struct loop *loop, struct resolver *resolver,
 	a->transport.ops = &ops;
 	a->loop = loop;
 	a->log.area = LOG_APNS;
-	a->push_type = xstrdup(opts->push_type);
-	if (opts->ca_file != NULL)
-		a->ca_file = xstrdup(opts->ca_file);
-	if (opts->topic != NULL)
-		a->topic = str_dup(str_of(opts->topic));
-	a->timeout_ms = (uint64_t)opts->request_timeout_s * 1000;
-	a->retry_s = opts->retry_s;
 	a->request.authority = a->endpoint.authority;
-	a->request.push_type = a->push_type;
-	a->request.priority = opts->priority;
-	a->request.expiration_s = opts->expiration_s;
+	set_opts(a, opts);
 	STAILQ_INIT(&a->settled);
 	rc = apns_endpoint_parse(str_of(opts->url), &a->endpoint, detail);
 	if (rc == 0 && !a->endpoint.dry_run)
@@ -411,21 +417,20 @@ int apns_new(struct loop *loop, struct resolver *resolver,
 	return 0;
 }
 
-int apns_renew(struct apns *a, const struct credential *credential,
-               struct str topic, struct err_detail *detail)
+int apns_renew(struct apns *a, const struct apns_opts *opts,
+               const struct credential *credential, struct err_detail *detail)
 {
 	struct tls_ctx *tls = NULL;
 	int rc = ERR_OK;
 
 	if (a->link != NULL)
-		rc = make_tls(a, credential, &tls, detail);
+		rc = make_tls(opts, credential, &tls, detail);
 	if (rc != ERR_OK)
 		return rc;
-	str_free(&a->topic);
-	a->topic = str_dup(topic);
+	set_opts(a, opts);
 	a->credential++;
 	if (a->link != NULL)
-		apns_link_renew(a->link, tls);
+		apns_link_renew(a->link, tls, opts->in_flight_max);
 	return ERR_OK;
 }
 
@@ -440,7 +445,6 @@ void apns_free(struct apns **apns)
 	end_settled(a);
 	apns_link_free(&a->link);
 	free(a->push_type);
-	free(a->ca_file);
 	str_free(&a->topic);
 	free(a);
 	*apns = NULL;

@@ -17,11 +17,13 @@
 #include "push/transport.h"
 
 struct apns;
+struct files;
 
 struct apns_opts {
 	const char *url;            /* https://host[:port], or "dry-run" */
 	const char *topic;          /* the credential's; NULL: any */
 	const char *ca_file;        /* NULL: the system's store */
+	const struct files *files;  /* |ca_file| is looked for there first */
 	const char *push_type;      /* "background" */
 	unsigned priority;          /* 5; 0: header left out */
 	unsigned expiration_s;      /* 86400 */
@@ -41,13 +43,12 @@ int apns_new(struct loop *loop, struct resolver *resolver,
 	__attribute__((warn_unused_result));
 
 /*
- * apns_renew sends with |credential| from now on, for |topic| (borrowed for
- * the call): what is in flight ends on the connection that there is, what
- * follows goes over a new one. Results: 0; ERR_INVALID with a sentence, nothing
- * has changed.
+ * apns_renew sends with |credential| and |opts|, but for their url, from now
+ * on: what is in flight ends on the connection that there is, what follows goes
+ * over a new one. Results: 0; ERR_INVALID with a sentence, nothing has changed.
  */
-int apns_renew(struct apns *a, const struct credential *credential,
-               struct str topic, struct err_detail *detail)
+int apns_renew(struct apns *a, const struct apns_opts *opts,
+               const struct credential *credential, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
 /* apns_free ends the connection; open pushes end as PUSH_AGAIN from inside

@@ -22,7 +22,7 @@
 #include <time.h>
 
 #include "apns/request.h"
-#include "base/file.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/certificate.h"
@@ -44,6 +44,7 @@ static const char oid_topics[] = "1.2.840.113635.100.6.3.6";
 
 /* What one load holds until it is done. */
 struct load {
+	const struct files *files;
 	const char *certificate_path;
 	const char *key_path;
 	struct buf certificate_text;
@@ -66,10 +67,10 @@ static bool looks_like_p12(const struct buf *b)
 	       (unsigned char)b->data[1] >= 0x80;
 }
 
-static int read_file(const char *path, struct buf *out,
+static int read_file(const struct load *l, const char *path, struct buf *out,
                      struct err_detail *detail)
 {
-	int rc = file_read(path, out, detail);
+	int rc = files_read(l->files, path, out, detail);
 
 	if (rc != 0)
 		return rc;
@@ -353,7 +354,7 @@ static int describe(struct load *l, struct err_detail *detail)
 	add_listed_topics(c, l->leaf);
 	if (c->topic_count > 0)
 		c->topic = xstrdup(c->topics[0]);
-	c->key_exposed = file_is_exposed(l->key_path);
+	c->key_exposed = files_is_exposed(l->files, l->key_path);
 	if (time_ms(X509_get0_notBefore(l->leaf), &c->not_before_ms) != 0 ||
 	    time_ms(X509_get0_notAfter(l->leaf), &c->not_after_ms) != 0)
 		return err_set(detail, ERR_INVALID,
@@ -364,10 +365,11 @@ static int describe(struct load *l, struct err_detail *detail)
 
 static int load_files(struct load *l, struct err_detail *detail)
 {
-	int rc = read_file(l->certificate_path, &l->certificate_text, detail);
+	int rc =
+		read_file(l, l->certificate_path, &l->certificate_text, detail);
 
 	if (rc == 0 && l->key_path != l->certificate_path)
-		rc = read_file(l->key_path, &l->key_text, detail);
+		rc = read_file(l, l->key_path, &l->key_text, detail);
 	if (rc == 0)
 		rc = read_certificates(l, detail);
 	if (rc == 0)
@@ -383,10 +385,12 @@ static int load_files(struct load *l, struct err_detail *detail)
 	return rc;
 }
 
-int credential_load(const char *certificate_path, const char *key_path,
-                    struct credential *c_r, struct err_detail *detail)
+int credential_load(const struct files *f, const char *certificate_path,
+                    const char *key_path, struct credential *c_r,
+                    struct err_detail *detail)
 {
 	struct load l = {
+		.files = f,
 		.certificate_path = certificate_path,
 		.key_path = key_path == NULL ? certificate_path : key_path,
 	};

@@ -14,6 +14,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+struct files;
+
 struct credential {
 	struct buf certificate; /* PEM, chain included */
 	struct buf key;         /* PEM; wiped by credential_done */
@@ -27,15 +29,16 @@ struct credential {
 
 /*
  * credential_load reads |certificate_path| and |key_path| (NULL: the key is in
- * the certificate's file). Of several certificates, in any order, the one that
- * the key belongs to is taken, with its chain. Results: 0; ERR_INVALID (no
- * certificate, key does not match, encrypted key, weak key or signature that
- * OpenSSL will not load, .p12: not built yet), ERR_LIMIT, ERR_NOT_FOUND,
- * ERR_PERMISSION, ERR_IO with a sentence naming the file. A certificate without
- * topics loads with |topic| NULL.
+ * the certificate's file), as files_read finds them. Of several certificates,
+ * in any order, the one that the key belongs to is taken, with its chain.
+ * Results: 0; ERR_INVALID (no certificate, key does not match, encrypted key,
+ * weak key or signature that OpenSSL will not load, .p12: not built yet),
+ * ERR_LIMIT, ERR_NOT_FOUND, ERR_PERMISSION, ERR_IO with a sentence naming the
+ * file. A certificate without topics loads with |topic| NULL.
  */
-int credential_load(const char *certificate_path, const char *key_path,
-                    struct credential *c_r, struct err_detail *detail)
+int credential_load(const struct files *f, const char *certificate_path,
+                    const char *key_path, struct credential *c_r,
+                    struct err_detail *detail)
 	__attribute__((warn_unused_result));
 void credential_done(struct credential *c);
 

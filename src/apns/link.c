@@ -475,12 +475,14 @@ void apns_link_free(struct apns_link **link)
 	*link = NULL;
 }
 
-void apns_link_renew(struct apns_link *l, struct tls_ctx *tls)
+void apns_link_renew(struct apns_link *l, struct tls_ctx *tls,
+                     size_t in_flight_max)
 {
 	struct connection *old = l->current;
 
 	tls_ctx_free(&l->tls);
 	l->tls = tls;
+	l->in_flight_max = in_flight_max;
 	l->complaint.text[0] = '\0';
 	backoff_reset(&l->backoff);
 	l->redial_ms = 0;

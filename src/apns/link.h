@@ -46,11 +46,13 @@ struct apns_link *apns_link_new(struct loop *loop, struct resolver *resolver,
 void apns_link_free(struct apns_link **l);
 
 /*
- * apns_link_renew has the next connection use |tls|, which becomes the link's.
+ * apns_link_renew has the next connection use |tls|, which becomes the link's,
+ * for |in_flight_max| requests at a time.
  * The one there is takes no request any more, and ends with its last answer; a
  * wait for the next one is over.
  */
-void apns_link_renew(struct apns_link *l, struct tls_ctx *tls);
+void apns_link_renew(struct apns_link *l, struct tls_ctx *tls,
+                     size_t in_flight_max);
 
 /*
  * apns_link_want says that a request waits, and sees to it that a connection

@@ -168,6 +168,7 @@ static int make_tls(const struct apns_opts *opts,
 {
 	const struct tls_client_opts tls = {
 		.ca_file = opts->ca_file,
+		.files = opts->files,
 		.ca_key = "apns.ca",
 		.verify = true,
 		.alpn = "h2",

@@ -97,9 +97,12 @@ int file_read(const char *path, struct buf *out, struct err_detail *detail)
 	return rc;
 }
 
-bool file_is_exposed(const char *path)
+int file_mode(const char *path, uint32_t *mode_r, struct err_detail *detail)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
+	if (stat(path, &st) != 0)
+		return file_fail(path, errno, detail);
+	*mode_r = st.st_mode;
+	return ERR_OK;
 }

@@ -3,8 +3,8 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -27,7 +27,9 @@ int file_read_head(const char *path, void *out, size_t max, size_t *len_r,
                    struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
-/* file_is_exposed: every user of the machine may read |path|. */
-bool file_is_exposed(const char *path);
+/* file_mode is what stat(2) says of |path|. Results: 0; ERR_NOT_FOUND,
+ * ERR_PERMISSION, ERR_IO with a sentence naming the file in |detail|. */
+int file_mode(const char *path, uint32_t *mode_r, struct err_detail *detail)
+	__attribute__((warn_unused_result));
 
 #endif

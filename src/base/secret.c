@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/files.h"
 #include "base/mem.h"
 
 enum { SECRET_MAX_BYTES = 64 * 1024 };
@@ -120,8 +120,8 @@ static struct str first_line(struct str text)
 	return str_sub(text, 0, end);
 }
 
-int secret_read_line(const char *path, struct secret **secret_r,
-                     struct err_detail *detail)
+int secret_read_line(const struct files *f, const char *path,
+                     struct secret **secret_r, struct err_detail *detail)
 {
 	/* Two more for the line end: the longest secret may have one. */
 	size_t cap = SECRET_MAX_BYTES + 2;
@@ -129,8 +129,8 @@ int secret_read_line(const char *path, struct secret **secret_r,
 	struct secret *line;
 	int rc;
 
-	rc = file_read_head(path, head->page->bytes, cap, &head->page->len,
-	                    detail);
+	rc = files_read_head(f, path, head->page->bytes, cap, &head->page->len,
+	                     detail);
 	if (rc != ERR_OK)
 		goto out;
 	line = secret_new(first_line(secret_str(head)));

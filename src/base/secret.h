@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct files;
 struct secret;
 
 /*
@@ -36,12 +37,12 @@ struct str secret_str(const struct secret *s);
 bool secret_eq(const struct secret *a, const struct secret *b);
 
 /*
- * secret_read_line reads the first line of the file |path| without its line
- * end. Results: 0; ERR_NOT_FOUND, ERR_PERMISSION, ERR_IO, ERR_LIMIT with a
- * sentence naming the file in |detail|.
+ * secret_read_line reads the first line of the file |path|, as files_read_head
+ * finds it, without its line end. Results: 0; ERR_NOT_FOUND, ERR_PERMISSION,
+ * ERR_IO, ERR_LIMIT with a sentence naming the file in |detail|.
  */
-int secret_read_line(const char *path, struct secret **secret_r,
-                     struct err_detail *detail)
+int secret_read_line(const struct files *f, const char *path,
+                     struct secret **secret_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/mem.h"
 #include "net/distrust.h"
 #include "net/tls_conn.h"
@@ -375,34 +376,58 @@ void tls_server_also(struct tls_ctx *ctx, struct tls_ctx *other)
 	(void)SSL_CTX_set_tlsext_servername_arg(ctx->ssl, ctx);
 }
 
+/* trust_pem trusts every certificate in |text|, and believes the lists of
+ * revoked ones. */
+static int trust_pem(struct tls_ctx *ctx, const char *path, struct str text,
+                     struct err_detail *detail)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx->ssl);
+	BIO *bio = pem_bio(text);
+	STACK_OF(X509_INFO) *all =
+		PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL);
+	int count = 0;
+
+	for (int i = 0; i < sk_X509_INFO_num(all); i++) {
+		const X509_INFO *info = sk_X509_INFO_value(all, i);
+
+		if (info->x509 != NULL)
+			count += X509_STORE_add_cert(store, info->x509);
+		if (info->crl != NULL)
+			count += X509_STORE_add_crl(store, info->crl);
+	}
+	sk_X509_INFO_pop_free(all, X509_INFO_free);
+	BIO_free(bio);
+	if (count > 0)
+		return ERR_OK;
+	return err_set(detail, ERR_INVALID, "%s: no certificate: %s", path,
+	               tls_reason());
+}
+
 /*
- * use_anchors trusts every certificate in |path|, not only roots: operators
+ * use_anchors trusts every certificate in the file, not only roots: operators
  * name their server's own certificate there. The system's store is read
  * certificate by certificate, when needed.
  */
-static int use_anchors(struct tls_ctx *ctx, const char *path,
+static int use_anchors(struct tls_ctx *ctx, const struct tls_client_opts *opts,
                        struct err_detail *detail)
 {
-	FILE *file;
+	struct buf text;
+	int rc;
 
-	if (path == NULL) {
+	if (opts->ca_file == NULL) {
 		if (SSL_CTX_set_default_verify_paths(ctx->ssl) != 1)
 			return err_set(detail, ERR_INVALID,
 			               "system trust store: %s", tls_reason());
 		return ERR_OK;
 	}
-	file = fopen(path, "re");
-	if (file == NULL)
-		return err_set(detail,
-		               errno == ENOENT ? ERR_NOT_FOUND : ERR_PERMISSION,
-		               "%s: %s", path, strerror(errno));
-	(void)fclose(file);
-	if (SSL_CTX_load_verify_file(ctx->ssl, path) != 1)
-		return err_set(detail, ERR_INVALID, "%s: no certificate: %s",
-		               path, tls_reason());
+	buf_init(&text, FILES_MAX);
+	rc = files_read(opts->files, opts->ca_file, &text, detail);
+	if (rc == ERR_OK)
+		rc = trust_pem(ctx, opts->ca_file, buf_str(&text), detail);
+	buf_reset(&text);
 	(void)X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx->ssl),
 	                                  X509_V_FLAG_PARTIAL_CHAIN);
-	return ERR_OK;
+	return rc;
 }
 
 /* set_client_alpn offers what is required; HTTP/2 is never without "h2". */
@@ -437,7 +462,7 @@ int tls_client_new(const struct tls_client_opts *opts, struct tls_ctx **ctx_r,
 	                   opts->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
 	                   opts->verify ? distrust_on_verify : NULL);
 	if (opts->verify)
-		rc = use_anchors(ctx, opts->ca_file, detail);
+		rc = use_anchors(ctx, opts, detail);
 	if (rc != ERR_OK)
 		goto fail;
 	if (opts->certificate.len > 0)

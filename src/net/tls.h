@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct files;
 struct tls_ctx;
 struct tls_tickets;
 
@@ -33,9 +34,10 @@ struct tls_server_opts {
 
 struct tls_client_opts {
 	const char *ca_file; /* trust anchors, PEM; NULL: the system's store */
-	const char *ca_key;  /* what the operator calls that; static, or NULL */
-	bool verify;         /* chain and name; false for test set-ups only */
-	const char *alpn;    /* e.g. "h2": required of the peer; NULL: none */
+	const struct files *files; /* where |ca_file| is looked for first */
+	const char *ca_key; /* what the operator calls that; static, or NULL */
+	bool verify;        /* chain and name; false for test set-ups only */
+	const char *alpn;   /* e.g. "h2": required of the peer; NULL: none */
 	struct str
 		certificate; /* client certificate chain, PEM; may be empty */
 	struct str key;      /* its key, PEM; may be empty */

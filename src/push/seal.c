@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/codec.h"
+#include "base/files.h"
 #include "base/mem.h"
 #include "base/rand.h"
 
@@ -59,37 +60,22 @@ static int fail_system(const char *path, int error, struct err_detail *detail)
 }
 
 /* check_mode refuses a key that others could have read. */
-static int check_mode(int fd, const char *path, struct err_detail *detail)
+static int check_mode(const struct files *f, const char *path,
+                      struct err_detail *detail)
 {
-	struct stat st;
+	uint32_t mode;
+	int rc = files_mode(f, path, &mode, detail);
 
-	if (fstat(fd, &st) != 0)
-		return fail_system(path, errno, detail);
-	if (!S_ISREG(st.st_mode))
+	if (rc != ERR_OK)
+		return rc;
+	if (!S_ISREG(mode))
 		return err_set(detail, ERR_INVALID, "%s: not a file", path);
-	if ((st.st_mode & 077) != 0)
+	if ((mode & 077) != 0)
 		return err_set(
 			detail, ERR_INVALID,
 			"%s: mode %04o, others can read it: must be 0600", path,
-			(unsigned int)st.st_mode & 07777);
+			(unsigned int)mode & 07777);
 	return ERR_OK;
-}
-
-/* read_bytes reads at most |max| bytes; -1 and errno on failure. */
-static ssize_t read_bytes(int fd, char *out, size_t max)
-{
-	size_t len = 0;
-	ssize_t n = 0;
-
-	while (len < max) {
-		n = read(fd, out + len, max - len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-	}
-	return n < 0 ? -1 : (ssize_t)len;
 }
 
 /* parse_key reads the base64 of |text|, a line. */
@@ -112,28 +98,19 @@ static int parse_key(struct str text, struct secret **key_r)
 	return rc;
 }
 
-static int read_key(const char *path, struct secret **key_r,
-                    struct err_detail *detail)
+static int read_key(const struct files *f, const char *path,
+                    struct secret **key_r, struct err_detail *detail)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char text[KEY_FILE_MAX];
-	ssize_t n;
-	int rc;
+	size_t len;
+	int rc = check_mode(f, path, detail);
 
-	if (fd < 0)
-		return fail_system(path, errno, detail);
-	rc = check_mode(fd, path, detail);
-	if (rc != ERR_OK)
-		goto out;
-	n = read_bytes(fd, text, sizeof(text));
-	if (n < 0)
-		rc = fail_system(path, errno, detail);
-	else if (parse_key(str_new(text, (size_t)n), key_r) != ERR_OK)
+	if (rc == ERR_OK)
+		rc = files_read_head(f, path, text, sizeof(text), &len, detail);
+	if (rc == ERR_OK && parse_key(str_new(text, len), key_r) != ERR_OK)
 		rc = err_set(detail, ERR_INVALID,
 		             "%s: not the base64 of 32 octets", path);
 	mem_wipe(text, sizeof(text));
-out:
-	close(fd);
 	return rc;
 }
 
@@ -229,17 +206,17 @@ static int create_key(const char *path, struct err_detail *detail)
 	return ERR_OK;
 }
 
-int seal_load(const char *path, bool create, struct seal **s_r,
-              struct err_detail *detail)
+int seal_load(const struct files *f, const char *path, bool create,
+              struct seal **s_r, struct err_detail *detail)
 {
 	struct secret *key = NULL;
 	int rc;
 
-	rc = read_key(path, &key, detail);
+	rc = read_key(f, path, &key, detail);
 	if (rc == ERR_NOT_FOUND && create) {
 		rc = create_key(path, detail);
 		if (rc == ERR_OK)
-			rc = read_key(path, &key, detail);
+			rc = read_key(f, path, &key, detail);
 	}
 	if (rc != ERR_OK)
 		return rc;

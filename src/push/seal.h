@@ -12,16 +12,18 @@
 #include "base/str.h"
 #include "imap/login.h"
 
+struct files;
 struct seal;
 
 /*
- * seal_load reads the key file |path| (32 random octets as base64, one line);
- * with |create| makes it, mode 0600, when it is absent. Results: 0;
- * ERR_INVALID (content, or others can read it), ERR_NOT_FOUND, ERR_PERMISSION,
- * ERR_IO with a sentence naming the file in |detail|.
+ * seal_load reads the key file |path| (32 random octets as base64, one line),
+ * as files_read finds it; with |create| makes it, mode 0600, when it is absent.
+ * Results: 0; ERR_INVALID (content, or others can read it), ERR_NOT_FOUND,
+ * ERR_PERMISSION, ERR_IO with a sentence naming the file in |detail|.
  */
-int seal_load(const char *path, bool create, struct seal **s_r,
-              struct err_detail *detail) __attribute__((warn_unused_result));
+int seal_load(const struct files *f, const char *path, bool create,
+              struct seal **s_r, struct err_detail *detail)
+	__attribute__((warn_unused_result));
 void seal_free(struct seal **s);
 
 /* seal_close seals |login| for |user| and appends the blob to |out|. Results:

@@ -60,7 +60,7 @@ static void check_listener(struct check *k)
 	struct identity identity;
 	struct err_detail why;
 
-	if (identity_load(k->conf, NULL, &identity, &why) != ERR_OK) {
+	if (identity_load(k->conf, NULL, NULL, &identity, &why) != ERR_OK) {
 		report_add(k->report, REPORT_FAIL, listener_certificate, "%s",
 		           why.text);
 		return;

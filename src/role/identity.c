@@ -5,11 +5,8 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "base/file.h"
+#include "base/files.h"
 #include "base/mem.h"
-
-/* A certificate with the longest chain is some ten thousand bytes. */
-#define PEM_MAX ((size_t)1 << 20)
 
 /* Where a certificate is named in the configuration. */
 struct source {
@@ -48,12 +45,12 @@ static struct source source_of(const struct conf *c, size_t n)
 }
 
 /* load_pem reads the file that |key| names. */
-static int load_pem(const char *key, const char *path, struct buf *out,
-                    struct err_detail *detail)
+static int load_pem(const struct files *f, const char *key, const char *path,
+                    struct buf *out, struct err_detail *detail)
 {
 	struct err_detail why;
 
-	if (file_read(path, out, &why) != ERR_OK)
+	if (files_read(f, path, out, &why) != ERR_OK)
 		return err_set(detail, ERR_INVALID, "%s: %s", key, why.text);
 	return ERR_OK;
 }
@@ -67,7 +64,6 @@ static int make_part(const struct source *s, struct tls_server_opts *opts,
 	int rc = tls_server_new(opts, ctx_r, &why);
 
 	part->path = s->certificate;
-	part->key_exposed = file_is_exposed(s->key);
 	if (rc != ERR_OK)
 		return err_set(detail, ERR_INVALID, "%s %s, %s %s: %s",
 		               s->certificate_key.text, s->certificate,
@@ -80,20 +76,21 @@ static int make_part(const struct source *s, struct tls_server_opts *opts,
 }
 
 /* load_part makes a context of |s|, the caller's to free. */
-static int load_part(const struct source *s, struct tls_server_opts *opts,
-                     struct identity_part *part, struct tls_ctx **ctx_r,
-                     struct err_detail *detail)
+static int load_part(const struct files *f, const struct source *s,
+                     struct tls_server_opts *opts, struct identity_part *part,
+                     struct tls_ctx **ctx_r, struct err_detail *detail)
 {
 	struct buf certificate;
 	struct buf key;
 	int rc;
 
-	buf_init(&certificate, PEM_MAX);
-	buf_init(&key, PEM_MAX);
-	rc = load_pem(s->certificate_key.text, s->certificate, &certificate,
+	buf_init(&certificate, FILES_MAX);
+	buf_init(&key, FILES_MAX);
+	rc = load_pem(f, s->certificate_key.text, s->certificate, &certificate,
 	              detail);
 	if (rc == ERR_OK)
-		rc = load_pem(s->key_key.text, s->key, &key, detail);
+		rc = load_pem(f, s->key_key.text, s->key, &key, detail);
+	part->key_exposed = files_is_exposed(f, s->key);
 	opts->certificate = buf_str(&certificate);
 	opts->key = buf_str(&key);
 	if (rc == ERR_OK)
@@ -105,12 +102,13 @@ static int load_part(const struct source *s, struct tls_server_opts *opts,
 
 /* add_part loads the next one: the first is shown to those who ask for none
  * that there is. */
-static int add_part(const struct conf *c, struct tls_server_opts *opts,
-                    struct identity *i, struct err_detail *detail)
+static int add_part(const struct conf *c, const struct files *f,
+                    struct tls_server_opts *opts, struct identity *i,
+                    struct err_detail *detail)
 {
 	struct source s = source_of(c, i->count);
 	struct tls_ctx *ctx;
-	int rc = load_part(&s, opts, &i->parts[i->count], &ctx, detail);
+	int rc = load_part(f, &s, opts, &i->parts[i->count], &ctx, detail);
 
 	if (rc != ERR_OK)
 		return rc;
@@ -123,8 +121,9 @@ static int add_part(const struct conf *c, struct tls_server_opts *opts,
 	return ERR_OK;
 }
 
-int identity_load(const struct conf *c, struct tls_tickets *tickets,
-                  struct identity *i_r, struct err_detail *detail)
+int identity_load(const struct conf *c, const struct files *f,
+                  struct tls_tickets *tickets, struct identity *i_r,
+                  struct err_detail *detail)
 {
 	size_t count = c->tls_certificates.count + (c->tls_certificate != NULL);
 	struct identity i = { .parts = xcalloc(count, sizeof(*i.parts)) };
@@ -139,7 +138,7 @@ int identity_load(const struct conf *c, struct tls_tickets *tickets,
 	int rc = ERR_OK;
 
 	while (rc == ERR_OK && i.count < count)
-		rc = add_part(c, &opts, &i, detail);
+		rc = add_part(c, f, &opts, &i, detail);
 	if (rc == ERR_OK)
 		*i_r = i;
 	else

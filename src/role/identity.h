@@ -13,6 +13,7 @@
 #include "net/certificate.h"
 #include "net/tls.h"
 
+struct files;
 struct tls_tickets;
 
 /* One certificate with its key. */
@@ -29,12 +30,14 @@ struct identity {
 };
 
 /*
- * identity_load reads the files of tls.* of |c|, which must outlive |i_r|;
+ * identity_load reads the files of tls.* of |c|, which must outlive |i_r|, as
+ * files_read finds them in |f|;
  * sessions are resumed under |tickets| (NULL: not). Results: 0, ended by
  * identity_done; ERR_INVALID with a sentence that names the key and the file.
  */
-int identity_load(const struct conf *c, struct tls_tickets *tickets,
-                  struct identity *i_r, struct err_detail *detail)
+int identity_load(const struct conf *c, const struct files *f,
+                  struct tls_tickets *tickets, struct identity *i_r,
+                  struct err_detail *detail)
 	__attribute__((warn_unused_result));
 void identity_done(struct identity *i);
 

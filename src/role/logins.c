@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/backoff.h"
-#include "base/file.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -47,13 +47,13 @@ bool logins_are_masters(const struct conf *c)
 	return strcmp(c->watch_login, "master") == 0;
 }
 
-static int load_master(const struct conf *c, struct secret **master_r,
-                       struct err_detail *detail)
+static int load_master(const struct conf *c, const struct files *f,
+                       struct secret **master_r, struct err_detail *detail)
 {
 	const char *path = c->watch_master_password_file;
 	struct secret *secret = NULL;
 	struct err_detail why;
-	int rc = secret_read_line(path, &secret, &why);
+	int rc = secret_read_line(f, path, &secret, &why);
 
 	if (rc == ERR_OK && secret_str(secret).len == 0)
 		rc = err_set(&why, ERR_INVALID, "%s: the first line is empty",
@@ -72,11 +72,11 @@ static int load_master(const struct conf *c, struct secret **master_r,
 	                         why.text);
 }
 
-static int load_seal(const struct conf *c, bool create, struct seal **seal_r,
-                     struct err_detail *detail)
+static int load_seal(const struct conf *c, const struct files *f, bool create,
+                     struct seal **seal_r, struct err_detail *detail)
 {
 	struct err_detail why;
-	int rc = seal_load(c->watch_key_file, create, seal_r, &why);
+	int rc = seal_load(f, c->watch_key_file, create, seal_r, &why);
 
 	if (rc == ERR_NOT_FOUND && !create)
 		return ERR_OK; /* it will be made */
@@ -87,11 +87,12 @@ static int load_seal(const struct conf *c, bool create, struct seal **seal_r,
 
 /* load reads what |c| names; with |create| the seal key is made if it is
  * absent. */
-static int load(const struct conf *c, bool create, struct secrets *s_r,
-                struct err_detail *detail)
+static int load(const struct conf *c, const struct files *f, bool create,
+                struct secrets *s_r, struct err_detail *detail)
 {
-	return logins_are_masters(c) ? load_master(c, &s_r->master, detail)
-	                             : load_seal(c, create, &s_r->seal, detail);
+	return logins_are_masters(c)
+	               ? load_master(c, f, &s_r->master, detail)
+	               : load_seal(c, f, create, &s_r->seal, detail);
 }
 
 static void secrets_done(struct secrets *s)
@@ -103,16 +104,17 @@ static void secrets_done(struct secrets *s)
 int logins_check(const struct conf *c, struct err_detail *detail)
 {
 	struct secrets secrets = { 0 };
-	int rc = load(c, false, &secrets, detail);
+	int rc = load(c, NULL, false, &secrets, detail);
 
 	secrets_done(&secrets);
 	return rc;
 }
 
-bool logins_warning(const struct conf *c, struct err_detail *detail)
+bool logins_warning(const struct conf *c, const struct files *f,
+                    struct err_detail *detail)
 {
 	if (!logins_are_masters(c) ||
-	    !file_is_exposed(c->watch_master_password_file))
+	    !files_is_exposed(f, c->watch_master_password_file))
 		return false;
 	(void)err_set(detail, ERR_OK,
 	              "watch.master_password_file %s: every user of this "
@@ -131,7 +133,7 @@ static void on_work(void *arg)
 {
 	struct logins *l = arg;
 
-	l->rc = load(l->conf, true, &l->read, &l->why);
+	l->rc = load(l->conf, NULL, true, &l->read, &l->why);
 }
 
 static void on_worked(void *arg)
@@ -182,7 +184,7 @@ struct watch_login_opts logins_opts(const struct logins *l)
 }
 
 struct logins *logins_new(struct loop *loop, const struct conf *c,
-                          loop_fn *changed, void *arg)
+                          const struct files *f, loop_fn *changed, void *arg)
 {
 	struct logins *l = xcalloc(1, sizeof(*l));
 	struct err_detail why;
@@ -196,13 +198,13 @@ struct logins *logins_new(struct loop *loop, const struct conf *c,
 	backoff_init(&l->backoff, RETRY_MIN_MS, RETRY_MAX_MS);
 	if (!c->push_enabled)
 		return l; /* nobody asks for them */
-	if (load(c, true, &l->secrets, &why) != ERR_OK) {
+	if (load(c, f, true, &l->secrets, &why) != ERR_OK) {
 		log_error(&l->log,
 		          "%s: tried again; until then no login is kept and "
 		          "nobody is watched",
 		          why.text);
 		try_later(l);
-	} else if (logins_warning(c, &why)) {
+	} else if (logins_warning(c, f, &why)) {
 		log_warn(&l->log, "%s", why.text);
 	}
 	return l;

@@ -16,18 +16,20 @@
 #include "push/seal.h"
 #include "watch/login.h"
 
+struct files;
 struct logins;
 
 /* logins_are_masters: users' own passwords are of no use. */
 bool logins_are_masters(const struct conf *c);
 
 /*
- * logins_new reads what |c| names, which must outlive it; a seal key that is
- * absent is made. What is wrong is logged; |changed| is called with |arg|, on a
+ * logins_new reads what |c| names, which must outlive it, as files_read finds
+ * it in |f|; a seal key that is absent is made. Later tries read from the disk.
+ * What is wrong is logged; |changed| is called with |arg|, on a
  * later turn, when it is no more.
  */
 struct logins *logins_new(struct loop *loop, const struct conf *c,
-                          loop_fn *changed, void *arg);
+                          const struct files *f, loop_fn *changed, void *arg);
 void logins_free(struct logins **l);
 
 /* logins_check looks at what |c| names, and makes nothing: a seal key that is
@@ -38,7 +40,8 @@ int logins_check(const struct conf *c, struct err_detail *detail)
 
 /* logins_warning writes what is unusual about the files of |c|. Returns false
  * when there is nothing to say. */
-bool logins_warning(const struct conf *c, struct err_detail *detail);
+bool logins_warning(const struct conf *c, const struct files *f,
+                    struct err_detail *detail);
 
 /* logins_seal is the key; NULL: no password is sealed, none opened. */
 const struct seal *logins_seal(const struct logins *l);

@@ -91,11 +91,11 @@ static void on_timer(void *arg)
 }
 
 /* load reads what |c| names; what is unusual is logged. */
-static int load(const struct conf *c, int64_t now_ms, struct sender *s,
-                struct err_detail *detail)
+static int load(const struct conf *c, const struct files *f, int64_t now_ms,
+                struct sender *s, struct err_detail *detail)
 {
 	struct err_detail why;
-	int rc = sender_load(c, s, detail);
+	int rc = sender_load(c, f, s, detail);
 
 	if (rc == ERR_OK && sender_warning(s, now_ms, &why))
 		log_warn(&(struct log_ctx){ LOG_APNS, 0 },
@@ -105,10 +105,10 @@ static int load(const struct conf *c, int64_t now_ms, struct sender *s,
 }
 
 /* equip has pushes sent with |s|. */
-static int equip(struct offer *o, const struct sender *s,
+static int equip(struct offer *o, const struct files *f, const struct sender *s,
                  struct err_detail *detail)
 {
-	struct apns_opts opts = sender_opts(o->conf);
+	struct apns_opts opts = sender_opts(o->conf, f);
 	const struct credential *credential =
 		sender_is_dry_run(o->conf) ? NULL : &s->credential;
 	struct err_detail why;
@@ -116,7 +116,7 @@ static int equip(struct offer *o, const struct sender *s,
 
 	opts.topic = s->topic.data;
 	if (o->apns != NULL)
-		rc = apns_renew(o->apns, credential, s->topic, &why);
+		rc = apns_renew(o->apns, &opts, credential, &why);
 	else
 		rc = apns_new(o->loop, o->resolver, &opts, credential, &o->apns,
 		              &why);
@@ -140,16 +140,16 @@ static void take(struct offer *o, const struct sender *s)
 
 /* begin: with a topic but no transport (a bad apns.ca) push is offered, and
  * pushes wait. */
-static void begin(struct offer *o)
+static void begin(struct offer *o, const struct files *f)
 {
 	struct err_detail why;
 	struct sender s = { 0 };
 
-	if (load(o->conf, loop_wall_ms(o->loop), &s, &why) != ERR_OK) {
+	if (load(o->conf, f, loop_wall_ms(o->loop), &s, &why) != ERR_OK) {
 		log_error(&o->log, "push is off: %s", why.text);
 		return;
 	}
-	if (equip(o, &s, &why) != ERR_OK)
+	if (equip(o, f, &s, &why) != ERR_OK)
 		log_error(&o->log, "no push can be sent: %s", why.text);
 	take(o, &s);
 	if (is_offered(o))
@@ -159,7 +159,8 @@ static void begin(struct offer *o)
 }
 
 struct offer *offer_new(struct loop *loop, struct resolver *resolver,
-                        const struct conf *c, loop_fn *changed, void *arg)
+                        const struct conf *c, const struct files *f,
+                        loop_fn *changed, void *arg)
 {
 	struct offer *o = xcalloc(1, sizeof(*o));
 
@@ -175,7 +176,7 @@ struct offer *offer_new(struct loop *loop, struct resolver *resolver,
 	if (sender_is_absent(c))
 		log_warn(&o->log, "push is off: no apns.certificate");
 	else
-		begin(o);
+		begin(o, f);
 	return o;
 }
 
@@ -200,9 +201,9 @@ int offer_check(const struct conf *c, struct err_detail *detail)
 
 	/* Nothing is dialled before it is needed, so none is resolved. */
 	if (!sender_is_absent(c))
-		rc = load(c, loop_wall_ms(o.loop), &s, detail);
+		rc = load(c, NULL, loop_wall_ms(o.loop), &s, detail);
 	if (rc == ERR_OK && !sender_is_absent(c)) {
-		rc = equip(&o, &s, detail);
+		rc = equip(&o, NULL, &s, detail);
 		sender_done(&s);
 	}
 	apns_free(&o.apns);
@@ -222,10 +223,11 @@ struct push_transport *offer_transport(const struct offer *o)
 
 /* replace reads the credential again and uses it; on failure nothing has
  * changed and |s| is empty. */
-static int replace(struct offer *o, struct sender *s, struct err_detail *detail)
+static int replace(struct offer *o, const struct files *f, struct sender *s,
+                   struct err_detail *detail)
 {
 	int64_t now = loop_wall_ms(o->loop);
-	int rc = load(o->conf, now, s, detail);
+	int rc = load(o->conf, f, now, s, detail);
 
 	if (rc != ERR_OK)
 		return rc;
@@ -234,7 +236,7 @@ static int replace(struct offer *o, struct sender *s, struct err_detail *detail)
 		             "apns.certificate %s has expired",
 		             o->conf->apns_certificate);
 	else
-		rc = equip(o, s, detail);
+		rc = equip(o, f, s, detail);
 	if (rc != ERR_OK)
 		sender_done(s);
 	return rc;
@@ -251,7 +253,7 @@ static void warn_topic(const struct offer *o, const struct sender *s)
 		         s->topic.data, o->topic.data);
 }
 
-int offer_reload(struct offer *o)
+int offer_reload(struct offer *o, const struct files *f)
 {
 	const struct conf *c = o->conf;
 	struct err_detail why;
@@ -263,7 +265,7 @@ int offer_reload(struct offer *o)
 		log_warn(&o->log, "there is no credential to read again");
 		return ERR_NOT_FOUND;
 	}
-	rc = replace(o, &s, &why);
+	rc = replace(o, f, &s, &why);
 	if (rc != ERR_OK) {
 		log_error(&o->log, "credential not replaced: %s", why.text);
 		return rc;

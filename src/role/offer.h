@@ -14,14 +14,17 @@
 #include "net/resolve.h"
 #include "push/transport.h"
 
+struct files;
 struct offer;
 
 /*
- * offer_new reads what |c| names, which must outlive it; what is wrong is
+ * offer_new reads what |c| names, which must outlive it, as files_read finds it
+ * in |f|; what is wrong is
  * logged. |changed| is called with |arg| when time has changed the topic.
  */
 struct offer *offer_new(struct loop *loop, struct resolver *resolver,
-                        const struct conf *c, loop_fn *changed, void *arg);
+                        const struct conf *c, const struct files *f,
+                        loop_fn *changed, void *arg);
 
 /* offer_free ends the transport, whose last answers go to the queue. */
 void offer_free(struct offer **o);
@@ -37,8 +40,8 @@ const char *offer_topic(const struct offer *o);
 /* offer_transport is what pushes are sent with; NULL: nothing yet. */
 struct push_transport *offer_transport(const struct offer *o);
 
-/* offer_reload reads the credential again. Results: 0, it is the one that is
- * used now; ERR_*, all is as it was. Both are logged. */
-int offer_reload(struct offer *o);
+/* offer_reload reads the credential again, like offer_new. Results: 0, it is
+ * the one that is used now; ERR_*, all is as it was. Both are logged. */
+int offer_reload(struct offer *o, const struct files *f);
 
 #endif

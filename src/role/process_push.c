@@ -10,6 +10,7 @@
 #include "push/service_local.h"
 #include "role/channel.h"
 #include "role/confine.h"
+#include "role/files.h"
 #include "role/limits.h"
 #include "role/process.h"
 #include "role/push_role.h"
@@ -58,7 +59,7 @@ static void on_message(void *arg, const struct message *m, int fd)
 	if (fd >= 0)
 		(void)close(fd);
 	if (m->type == MESSAGE_RELOAD)
-		push_role_reload(p->push);
+		push_role_reload(p->push, NULL);
 	else if (m->type == MESSAGE_STOP)
 		loop_stop(p->loop);
 }
@@ -79,17 +80,23 @@ static const struct channel_events events = {
 int process_push(const struct process_start *start, struct err_detail *detail)
 {
 	struct process p = { .log = { LOG_ROLE, 0 } };
-	int rc = targets_load(start->conf, &p.backends, detail);
+	struct files files = { 0 };
+	int rc;
 
-	if (rc != ERR_OK)
+	files_gather(start->conf, FILES_PUSH, &files);
+	rc = targets_load(start->conf, &files, &p.backends, detail);
+	if (rc != ERR_OK) {
+		files_done(&files);
 		return rc;
+	}
 	limits_fit(start->conf, LIMITS_WATCHERS);
 	confine(start->conf, SANDBOX_PUSH);
 	p.loop = loop_new();
 	p.main = channel_new(p.loop, start->fd, &events, &p);
 	p.resolver = resolver_new(p.loop);
-	p.push = push_role_new(p.loop, p.resolver, start->conf,
+	p.push = push_role_new(p.loop, p.resolver, start->conf, &files,
 	                       &p.backends.routes);
+	files_done(&files);
 	p.server = service_server_new(p.loop, push_role_service(p.push),
 	                              start->key, on_culprit, &p);
 	push_role_observe(p.push, tell_offer, &p);

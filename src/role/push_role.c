@@ -136,16 +136,16 @@ static void on_logins(void *arg)
 	tell(r);
 }
 
-void push_role_reload(struct push_role *r)
+void push_role_reload(struct push_role *r, const struct files *f)
 {
-	if (offer_reload(r->offer) != ERR_OK)
+	if (offer_reload(r->offer, f) != ERR_OK)
 		return;
 	on_offer(r);
 	queue_mend(r->queue, offer_transport(r->offer));
 }
 
 struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
-                                const struct conf *c,
+                                const struct conf *c, const struct files *f,
                                 const struct routes *routes)
 {
 	const struct registry_opts registry = {
@@ -167,8 +167,8 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 	r->conf = c;
 	r->routes = routes;
 	make_state(c);
-	r->offer = offer_new(loop, resolver, c, on_offer, r);
-	r->logins = logins_new(loop, c, on_logins, r);
+	r->offer = offer_new(loop, resolver, c, f, on_offer, r);
+	r->logins = logins_new(loop, c, f, on_logins, r);
 	r->ledger = ledger_new(loop, store_sqlite_open(loop, c->store_path),
 	                       on_loaded, r);
 	r->registry = registry_new(loop, r->ledger, &registry);

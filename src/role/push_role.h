@@ -14,6 +14,7 @@
 #include "net/route.h"
 #include "push/service.h"
 
+struct files;
 struct push_role;
 
 /* push_role_check looks at what |c| names on the push side, for -t. Results:
@@ -21,9 +22,10 @@ struct push_role;
 int push_role_check(const struct conf *c, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
-/* push_role_new starts all of it. |c| and |routes| must outlive it. */
+/* push_role_new starts all of it. |c| and |routes| must outlive it; the files
+ * that |c| names are read now, as files_read finds them in |f|. */
 struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
-                                const struct conf *c,
+                                const struct conf *c, const struct files *f,
                                 const struct routes *routes);
 
 /* push_role_service is what workers ask; lives until push_role_end. */
@@ -36,7 +38,7 @@ void push_role_observe(struct push_role *r, loop_fn *fn, void *arg);
 /* push_role_reload reads the APNs credential again. If it is good, pushes are
  * sent with it from now on, and one tries at once if they were held; if not,
  * an error line says so and the old one stays. */
-void push_role_reload(struct push_role *r);
+void push_role_reload(struct push_role *r, const struct files *f);
 
 /* push_role_end ends the service: what is open is answered. For before the
  * askers go. */

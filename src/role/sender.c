@@ -16,11 +16,12 @@ bool sender_is_absent(const struct conf *c)
 	return !sender_is_dry_run(c) && c->apns_certificate == NULL;
 }
 
-struct apns_opts sender_opts(const struct conf *c)
+struct apns_opts sender_opts(const struct conf *c, const struct files *f)
 {
 	return (struct apns_opts){
 		.url = c->apns_url,
 		.ca_file = c->apns_ca,
+		.files = f,
 		.push_type = c->apns_push_type,
 		.priority = c->apns_priority,
 		.expiration_s = c->apns_expiration_s,
@@ -51,7 +52,7 @@ static int find_topic(const struct conf *c, struct sender *s,
 	return ERR_OK;
 }
 
-int sender_load(const struct conf *c, struct sender *s_r,
+int sender_load(const struct conf *c, const struct files *f, struct sender *s_r,
                 struct err_detail *detail)
 {
 	struct sender s = { 0 };
@@ -59,7 +60,7 @@ int sender_load(const struct conf *c, struct sender *s_r,
 	int rc = ERR_OK;
 
 	if (!sender_is_dry_run(c)) {
-		rc = credential_load(c->apns_certificate, c->apns_key,
+		rc = credential_load(f, c->apns_certificate, c->apns_key,
 		                     &s.credential, &why);
 		if (rc != ERR_OK)
 			return err_set(detail, rc, "apns.certificate: %s",

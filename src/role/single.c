@@ -73,7 +73,7 @@ static void on_reload(int signo, void *arg)
 	                  "APNs again");
 	if (worker_reload(s->worker) == ERR_OK)
 		worker_say_reloaded(s->worker);
-	push_role_reload(s->push);
+	push_role_reload(s->push, NULL);
 	notify_ready("serving");
 }
 
@@ -128,7 +128,7 @@ int single_run(struct conf *c, struct err_detail *detail)
 	rc = worker_load(c, &s.worker, detail);
 	if (rc != ERR_OK)
 		return rc;
-	rc = targets_load(c, &s.backends, detail);
+	rc = targets_load(c, NULL, &s.backends, detail);
 	if (rc != ERR_OK)
 		goto out;
 	limits_no_core();
@@ -139,7 +139,8 @@ int single_run(struct conf *c, struct err_detail *detail)
 	s.mail_names = resolver_new(s.loop);
 	s.rotation = loop_timer_new(s.loop, on_rotation, &s);
 	s.watchdog = watchdog_new(s.loop);
-	s.push = push_role_new(s.loop, s.push_names, c, &s.backends.routes);
+	s.push = push_role_new(s.loop, s.push_names, c, NULL,
+	                       &s.backends.routes);
 	rc = serve(&s, c, detail);
 	push_role_end(s.push);
 out:

@@ -66,11 +66,12 @@ static bool is_same(const struct target *a, const struct target *b)
 }
 
 /* make_dial makes what is dialled of |p|. */
-static int make_dial(const struct target *p, struct dial_target *t,
-                     struct err_detail *detail)
+static int make_dial(const struct target *p, const struct files *f,
+                     struct dial_target *t, struct err_detail *detail)
 {
 	const struct tls_client_opts opts = {
 		.ca_file = p->ca,
+		.files = f,
 		.ca_key = p->ca_key,
 		.verify = p->verify,
 	};
@@ -91,8 +92,8 @@ static int make_dial(const struct target *p, struct dial_target *t,
 }
 
 /* add finds the target of |p|, or makes it; |p|'s parts become |t|'s. */
-static int add(struct targets *t, struct target *p, size_t *target_r,
-               struct err_detail *detail)
+static int add(struct targets *t, const struct files *f, struct target *p,
+               size_t *target_r, struct err_detail *detail)
 {
 	struct routes *r = &t->routes;
 	struct err_detail why;
@@ -110,13 +111,13 @@ static int add(struct targets *t, struct target *p, size_t *target_r,
 		}
 	*target_r = r->target_count;
 	t->list[r->target_count] = *p;
-	rc = make_dial(p, &t->dials[r->target_count], detail);
+	rc = make_dial(p, f, &t->dials[r->target_count], detail);
 	r->target_count++;
 	return rc;
 }
 
-int targets_load(const struct conf *c, struct targets *t_r,
-                 struct err_detail *detail)
+int targets_load(const struct conf *c, const struct files *f,
+                 struct targets *t_r, struct err_detail *detail)
 {
 	size_t count = c->routes.count;
 	struct targets t = {
@@ -136,12 +137,12 @@ int targets_load(const struct conf *c, struct targets *t_r,
 	};
 	if (c->backend_url != NULL) {
 		target_of_backend(c, &p);
-		rc = add(&t, &p, &t.routes.fallback, detail);
+		rc = add(&t, f, &p, &t.routes.fallback, detail);
 	}
 	for (size_t i = 0; rc == ERR_OK && i < count; i++) {
 		target_of_route(c, i, &p);
 		t.by_domain[i].domain = c->routes.list[i].domain;
-		rc = add(&t, &p, &t.by_domain[i].target, detail);
+		rc = add(&t, f, &p, &t.by_domain[i].target, detail);
 	}
 	if (rc == ERR_OK)
 		*t_r = t;

@@ -14,6 +14,8 @@
 #include "conf/url.h"
 #include "net/route.h"
 
+struct files;
+
 /* What the configuration says of a backend. */
 struct target {
 	struct err_detail
@@ -36,12 +38,14 @@ struct targets {
 };
 
 /*
- * targets_load reads backend.* and routes of |c|, which must outlive |t_r|.
+ * targets_load reads backend.* and routes of |c|, which must outlive |t_r|, and
+ * their files as files_read finds them in |f|.
  * Results: 0, ended by targets_done; ERR_INVALID with a sentence that names the
  * key and the file.
  */
-int targets_load(const struct conf *c, struct targets *t_r,
-                 struct err_detail *detail) __attribute__((warn_unused_result));
+int targets_load(const struct conf *c, const struct files *f,
+                 struct targets *t_r, struct err_detail *detail)
+	__attribute__((warn_unused_result));
 void targets_done(struct targets *t);
 
 #endif

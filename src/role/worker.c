@@ -47,9 +47,9 @@ int worker_load(const struct conf *c, struct worker **w_r,
 	w->conf = c;
 	tls_tickets_init(&w->tickets);
 	w->hide = conf_strs(&c->capability_hide);
-	rc = identity_load(c, &w->tickets, &w->identity, detail);
+	rc = identity_load(c, NULL, &w->tickets, &w->identity, detail);
 	if (rc == ERR_OK)
-		rc = targets_load(c, &w->backends, detail);
+		rc = targets_load(c, NULL, &w->backends, detail);
 	if (rc != ERR_OK) {
 		worker_free(&w);
 		return rc;
@@ -104,7 +104,7 @@ int worker_reload(struct worker *w)
 
 	if (w->identity.count == 0)
 		return ERR_OK;
-	rc = identity_load(w->conf, &w->tickets, &fresh, &why);
+	rc = identity_load(w->conf, NULL, &w->tickets, &fresh, &why);
 	if (rc != ERR_OK) {
 		log_error(&worker_log, "the certificates in use stay: %s",
 		          why.text);

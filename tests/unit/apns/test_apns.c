@@ -638,8 +638,7 @@ static void renew(void *arg)
 	struct house *h = arg;
 	struct err_detail detail = { "" };
 
-	if (apns_renew(h->apns, &credential, str_of(credential.topic),
-	               &detail) != 0)
+	if (apns_renew(h->apns, &opts, &credential, &detail) != 0)
 		fail_msg("%s", detail.text);
 }
 
@@ -712,7 +711,7 @@ static void bad_renewal_changes_nothing(void **state)
 	before = newest_connection();
 	buf_init(&none.certificate, 64);
 	assert_ok(buf_adds(&none.certificate, "no certificate"));
-	assert_int_equal(apns_renew(h->apns, &none, STR("topic"), &detail),
+	assert_int_equal(apns_renew(h->apns, &opts, &none, &detail),
 	                 ERR_INVALID);
 	assert_true(detail.text[0] != '\0');
 	credential_done(&none);
@@ -751,7 +750,7 @@ static int load(const char *name, struct credential *c)
 	(void)in_dir(file, certificate);
 	(void)snprintf(file, sizeof(file), "%s.key", name);
 	(void)in_dir(file, key);
-	if (credential_load(certificate, key, c, &detail) == 0)
+	if (credential_load(NULL, certificate, key, c, &detail) == 0)
 		return 0;
 	print_error("%s\n", detail.text);
 	return -1;

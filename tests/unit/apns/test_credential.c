@@ -29,7 +29,7 @@ static int load(const char *certificate, const char *key, struct credential *c,
 	char key_path[64];
 
 	detail->text[0] = '\0';
-	return credential_load(in_dir(certificate, certificate_path),
+	return credential_load(NULL, in_dir(certificate, certificate_path),
 	                       in_dir(key, key_path), c, detail);
 }
 

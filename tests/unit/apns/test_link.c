@@ -507,7 +507,7 @@ static void renewal_drains_the_old_and_opens_a_new_one(void **state)
 	connect_link(h);
 	assert_ok(submit(h));
 	assert_ok(submit(h));
-	apns_link_renew(h->link, NULL);
+	apns_link_renew(h->link, NULL, 4);
 	will_connect(h);
 	want(h);
 	assert_int_equal(made_count, 2); /* at once */
@@ -522,7 +522,7 @@ static void renewal_drains_the_old_and_opens_a_new_one(void **state)
 	assert_int_equal(h->answered, 2);
 	/* Idle, it ends on the next turn. */
 	answer(made[0], H2_ANSWERED);
-	apns_link_renew(h->link, NULL);
+	apns_link_renew(h->link, NULL, 4);
 	fake_run(h->loop);
 	assert_int_equal(made_count, 0);
 	assert_int_equal(fake_dials(h->loop), 2); /* nothing wants another */
@@ -532,10 +532,10 @@ static void renewal_ends_every_wait(void **state)
 {
 	struct house *h = *state;
 
-	apns_link_renew(h->link, NULL); /* nothing there yet */
+	apns_link_renew(h->link, NULL, 4); /* nothing there yet */
 	want(h);
 	assert_int_equal(fake_dials_open(h->loop), 1);
-	apns_link_renew(h->link, NULL); /* dialling */
+	apns_link_renew(h->link, NULL, 4); /* dialling */
 	fake_run(h->loop);
 	assert_int_equal(fake_dials(h->loop), 2);
 	assert_int_equal(fake_dials_open(h->loop), 1);
@@ -551,11 +551,11 @@ static void renewal_ends_the_wait_after_a_refusal(void **state)
 	closed(made[0], ERR_AUTH, "tls alert: certificate expired (45)");
 	want(h);
 	will_connect(h);
-	apns_link_renew(h->link, NULL); /* waiting */
+	apns_link_renew(h->link, NULL, 4); /* waiting */
 	fake_run(h->loop);
 	assert_int_equal(made_count, 1);
 	will_connect(h);
-	apns_link_renew(h->link, NULL); /* settling */
+	apns_link_renew(h->link, NULL, 4); /* settling */
 	fake_run(h->loop);
 	assert_int_equal(made_count, 1);
 	assert_int_equal(fake_dials(h->loop), 3);

@@ -132,14 +132,19 @@ static void failed_head_leaves_the_length_alone(void **state)
 	assert_int_equal(len, 99);
 }
 
-static void file_that_all_may_read_is_exposed(void **state)
+static void mode_is_that_of_the_file(void **state)
 {
+	struct err_detail detail = { "" };
+	uint32_t mode = 0;
+
 	(void)state;
 	assert_int_equal(chmod(path, 0640), 0);
-	assert_false(file_is_exposed(path));
-	assert_int_equal(chmod(path, 0644), 0);
-	assert_true(file_is_exposed(path));
-	assert_false(file_is_exposed("/nonexistent"));
+	assert_ok(file_mode(path, &mode, NULL));
+	assert_int_equal(mode, S_IFREG | 0640);
+	assert_int_equal(file_mode("/nonexistent", &mode, &detail),
+	                 ERR_NOT_FOUND);
+	assert_int_equal(mode, S_IFREG | 0640);
+	assert_non_null(strstr(detail.text, "/nonexistent"));
 }
 
 static int make_file(void **state)
@@ -169,7 +174,7 @@ int main(void)
 		cmocka_unit_test(unreadable_file_is_a_permission_error),
 		cmocka_unit_test(head_stops_at_its_maximum),
 		cmocka_unit_test(failed_head_leaves_the_length_alone),
-		cmocka_unit_test(file_that_all_may_read_is_exposed),
+		cmocka_unit_test(mode_is_that_of_the_file),
 	};
 
 	return cmocka_run_group_tests_name("file", tests, make_file,

@@ -105,7 +105,7 @@ static int read_line(struct str content, struct secret **s_r,
 		assert_int_equal(fwrite(content.data, 1, content.len, f),
 		                 content.len);
 	assert_ok(fclose(f));
-	return secret_read_line(path, s_r, detail);
+	return secret_read_line(NULL, path, s_r, detail);
 }
 
 static void read_line_drops_the_line_end_and_what_follows(void **state)
@@ -161,10 +161,10 @@ static void read_line_names_the_file_and_never_its_content(void **state)
 	                 ERR_LIMIT);
 	assert_non_null(strstr(detail.text, path));
 	assert_null(strstr(detail.text, "xxxxxxx"));
-	assert_int_equal(secret_read_line("/nonexistent", &s, &detail),
+	assert_int_equal(secret_read_line(NULL, "/nonexistent", &s, &detail),
 	                 ERR_NOT_FOUND);
 	assert_non_null(strstr(detail.text, "/nonexistent"));
-	assert_int_equal(secret_read_line("/", &s, NULL), ERR_IO);
+	assert_int_equal(secret_read_line(NULL, "/", &s, NULL), ERR_IO);
 	assert_null(s);
 }
 

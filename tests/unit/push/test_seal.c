@@ -69,7 +69,7 @@ static void write_file(const struct fixture *f, struct str text, mode_t mode)
 
 static void load(struct fixture *f, bool create)
 {
-	assert_ok(seal_load(f->path, create, &f->seal, &f->why));
+	assert_ok(seal_load(NULL, f->path, create, &f->seal, &f->why));
 	assert_non_null(f->seal);
 }
 
@@ -77,7 +77,8 @@ static void load(struct fixture *f, bool create)
 static void load_fails(struct fixture *f, bool create, int rc, const char *word)
 {
 	f->why.text[0] = '\0';
-	assert_int_equal(seal_load(f->path, create, &f->seal, &f->why), rc);
+	assert_int_equal(seal_load(NULL, f->path, create, &f->seal, &f->why),
+	                 rc);
 	assert_null(f->seal);
 	assert_non_null(strstr(f->why.text, f->path));
 	assert_non_null(strstr(f->why.text, word));

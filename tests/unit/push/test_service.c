@@ -31,7 +31,7 @@ static int set_up(void **state)
 
 	testdir_init(&f->dir);
 	(void)snprintf(path, sizeof(path), "%s/seal.key", f->dir.path);
-	assert_ok(seal_load(path, true, &f->seal, NULL));
+	assert_ok(seal_load(NULL, path, true, &f->seal, NULL));
 	testpush_init(&f->p);
 	testpush_start(&f->p);
 	f->opts = (struct service_local_opts){ .audience = { .enabled = true,

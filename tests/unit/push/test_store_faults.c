@@ -242,7 +242,7 @@ static void story_init(struct story *s, const struct testdir *dir,
 {
 	testpush_init(&s->p);
 	s->p.path = dir->db;
-	assert_ok(seal_load(key, true, &s->seal, NULL));
+	assert_ok(seal_load(NULL, key, true, &s->seal, NULL));
 }
 
 static void story_done(struct story *s)

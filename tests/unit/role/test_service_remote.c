@@ -75,7 +75,7 @@ static int set_up(void **state)
 
 	testdir_init(&w->dir);
 	(void)snprintf(path, sizeof(path), "%s/seal.key", w->dir.path);
-	assert_ok(seal_load(path, true, &w->seal, NULL));
+	assert_ok(seal_load(NULL, path, true, &w->seal, NULL));
 	w->subtopic = "com.apple.mobilemail";
 	w->loop = loop_new();
 	w->ledger =

@@ -44,7 +44,7 @@ static void what_is_said_alike_is_one_backend(void **arg)
 	(void)arg;
 	c.backend_url = (char[]){ "imap://mail.example" };
 	routes[3].forward = (char[]){ "proxy-v2" };
-	assert_ok(targets_load(&c, &t, &why));
+	assert_ok(targets_load(&c, NULL, &t, &why));
 	assert_int_equal(t.routes.target_count, 4);
 	assert_int_equal(find(&t, "anna"), 0);
 	assert_int_equal(find(&t, "anna@a.example"), 0);
@@ -76,7 +76,7 @@ static void what_is_believed_makes_another(void **arg)
 	(void)arg;
 	routes[1].verify = false;
 	routes[2].name = (char[]){ "other.example" };
-	assert_ok(targets_load(&c, &t, &why));
+	assert_ok(targets_load(&c, NULL, &t, &why));
 	assert_int_equal(t.routes.target_count, 4);
 	assert_int_equal(t.routes.fallback, ROUTES_NONE);
 	assert_int_equal(find(&t, "anna"), ROUTES_NONE);
@@ -100,13 +100,13 @@ static void errors_name_the_route(void **arg)
 
 	(void)arg;
 	routes[1].ca = (char[]){ "/nowhere/ca.pem" };
-	assert_int_equal(targets_load(&c, &t, &why), ERR_INVALID);
+	assert_int_equal(targets_load(&c, NULL, &t, &why), ERR_INVALID);
 	assert_non_null(strstr(why.text, "routes, entry 2 (b.example): ca: "));
 	assert_non_null(strstr(why.text, "/nowhere/ca.pem"));
 	routes[1].ca = NULL;
 	c.backend_url = (char[]){ "imaps://mail.example" };
 	c.backend_ca = (char[]){ "/nowhere/ca.pem" };
-	assert_int_equal(targets_load(&c, &t, &why), ERR_INVALID);
+	assert_int_equal(targets_load(&c, NULL, &t, &why), ERR_INVALID);
 	assert_non_null(strstr(why.text, "backend.ca: "));
 }
 

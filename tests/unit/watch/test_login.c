@@ -24,7 +24,7 @@ static int set_up(void **state)
 
 	testdir_init(&f->dir);
 	(void)snprintf(path, sizeof(path), "%s/seal.key", f->dir.path);
-	assert_ok(seal_load(path, true, &f->seal, NULL));
+	assert_ok(seal_load(NULL, path, true, &f->seal, NULL));
 	testpush_init(&f->p);
 	testpush_start(&f->p);
 	f->secret = secret_new(STR("secret"));

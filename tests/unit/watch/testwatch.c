@@ -35,7 +35,7 @@ void testwatch_init(struct testwatch *t)
 	t->opts.routes = &t->routes;
 	testdir_init(&t->dir);
 	(void)snprintf(path, sizeof(path), "%s/seal.key", t->dir.path);
-	assert_ok(seal_load(path, true, &t->seal, NULL));
+	assert_ok(seal_load(NULL, path, true, &t->seal, NULL));
 	t->opts.login.seal = t->seal;
 	testpush_init(&t->p);
 	testpush_start(&t->p);

@@ -67,6 +67,13 @@ def processor_s(pids):
     return used / os.sysconf("SC_CLK_TCK")
 
 
+def pss(pids):
+    """The memory that processes have for themselves, in octets."""
+    texts = [Path("/proc/%d/smaps_rollup" % pid).read_text() for pid in pids]
+    return sum(int(re.search(r"^Pss: +(\d+) kB$", text, re.M)[1]) * 1024
+               for text in texts)
+
+
 class Process:
     """
     A program with its output in the file |log|: a daemon keeps what it was

@@ -22,7 +22,7 @@ from imap import Closed, Imap
 from imapbell import BINARY
 from lmtp import message
 from phone import Phone
-from process import SLOW, wait_until
+from process import SLOW, pss, wait_until
 from relay import Relay
 from test_ring import ring
 
@@ -35,14 +35,6 @@ def measures():
     """A sanitizer keeps what was freed, valgrind has a memory of its own."""
     return "IMAPBELL_TEST_VALGRIND" not in os.environ and \
         b"__asan_init" not in Path(BINARY).read_bytes()
-
-
-def pss(proxy):
-    """The memory that it has for itself, in octets."""
-    texts = [Path("/proc/%d/smaps_rollup" % pid).read_text()
-             for pid in proxy.pids]
-    return sum(int(re.search(r"^Pss: +(\d+) kB$", text, re.M)[1]) * KIB
-               for text in texts)
 
 
 def descriptors(proxy):
@@ -315,13 +307,14 @@ def break_off_and_compare(bell, server, warm_up, count):
     plain = plain_port(proxy)
     break_off(proxy, plain, warm_up)
     settled(proxy, server, warm_up)
-    open_before, before, grown, done = len(descriptors(proxy)), pss(proxy), [], warm_up
+    open_before, before = len(descriptors(proxy)), pss(proxy.pids)
+    grown, done = [], warm_up
     while not grown or (measures() and min(grown) >= 32 * count):
         assert len(grown) < 5, "each round grew by %r octets" % grown
         break_off(proxy, plain, count)
         done += count
         settled(proxy, server, done)
-        grown.append(pss(proxy) - before)
+        grown.append(pss(proxy.pids) - before)
         before += grown[-1]
         print("%d broken off: %+d KiB" % (count, grown[-1] // KIB))
     wait_until(lambda: len(descriptors(proxy)) <= open_before,
@@ -388,12 +381,12 @@ def test_slow_reader(stalls):
     proxy, ends, total = stalls
     client = Imap(plain_port(proxy))
     client.login("user")
-    before = pss(proxy)
+    before = pss(proxy.pids)
     client.send(b"a FETCH 1 BODY[]\r\n")
     sent = until_it_stands(lambda: ends.get("sent", -1))
     assert 0 <= sent < total
     if measures():
-        assert pss(proxy) - before < MIB
+        assert pss(proxy.pids) - before < MIB
     assert len(client.until("a")[0]) > total
 
 
@@ -416,7 +409,7 @@ def test_slow_writer(stalls):
     proxy, ends, total = stalls
     client = Imap(plain_port(proxy), seconds=60)
     client.login("user")
-    before = pss(proxy)
+    before = pss(proxy.pids)
     client.send(b"a APPEND INBOX {%d}\r\n" % total)
     assert client.response().startswith(b"+")
     sent = [0]
@@ -431,7 +424,7 @@ def test_slow_writer(stalls):
     sender.start()
     assert until_it_stands(lambda: sent[0]) < total
     if measures():
-        assert pss(proxy) - before < MIB
+        assert pss(proxy.pids) - before < MIB
     ends["go"].set()
     client.until("a")
     sender.join()
@@ -444,11 +437,11 @@ def test_unfinished_lines_are_small(bell, server):
                  "-o", "limits.logins_pending_per_address=1000")
     plain = plain_port(proxy)
     strangers = [Imap(plain) for _ in range(200)]
-    before, count = pss(proxy), len(strangers)
+    before, count = pss(proxy.pids), len(strangers)
     for stranger in strangers:
         stranger.send(b"a NOOP " + b"(" * 4000)
-    until_it_stands(lambda: pss(proxy))
-    grown = pss(proxy) - before
+    until_it_stands(lambda: pss(proxy.pids))
+    grown = pss(proxy.pids) - before
     print("%d octets for each" % (grown // count))
     if measures():
         assert grown < count * 12 * KIB

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # packages.sh PURPOSE... - install what is missing of Debian 12's packages for
-# build, check, e2e or demo. Of what comes along no service is left enabled or
-# running; a service that was there before is left alone, and nothing is ever
-# removed to make room.
+# build, check, e2e, demo or bench. Of what comes along no service is left
+# enabled or running; a service that was there before is left alone, and nothing
+# is ever removed to make room.
 set -eu
 
 list() {
@@ -24,6 +24,9 @@ list() {
 			python3-pytest-xdist sqlite3 util-linux cyrus-common \
 			cyrus-admin sasl2-bin courier-base courier-authlib \
 			courier-authlib-userdb gamin isync mutt curl ;;
+	bench) # what imapbell is compared with
+		list demo
+		echo haproxy nginx-light libnginx-mod-mail ;;
 	*)
 		echo "$0: no such purpose: $1" >&2
 		return 64 ;;

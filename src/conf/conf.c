@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * conf - see conf.h. The layers in their order; what needs more than a type to
- * judge is checked at the end, in check.
- */
+/* conf - see conf.h. The layers in their order, then a look at the whole. */
 #include "conf/conf.h"
 
 #include <errno.h>
@@ -16,8 +13,8 @@
 #include "conf/command.h"
 #include "conf/conf_set.h"
 #include "conf/conf_table.h"
+#include "conf/conf_whole.h"
 #include "conf/option.h"
-#include "conf/url.h"
 
 #define CONF_FILE "/etc/imapbell/imapbell.conf"
 #define CONF_STATE "/var/lib/imapbell"
@@ -82,24 +79,6 @@ static int load_environment(struct conf *c, char **environ,
 	return ERR_OK;
 }
 
-static int set_pair(struct conf *c, const char *pair, struct err_detail *detail)
-{
-	struct str path = str_of(pair);
-	size_t equals = str_find(path, '=');
-	const struct conf_key *key;
-	struct log_text safe;
-
-	if (equals == SIZE_MAX)
-		return err_set(detail, ERR_PARSE, "-o %s: KEY=VALUE is wanted",
-		               log_safe(path, &safe));
-	path.len = equals;
-	key = conf_key_find(path);
-	if (key == NULL)
-		return err_set(detail, ERR_INVALID, "-o: unknown key %s",
-		               log_safe(path, &safe));
-	return conf_set_text(c, key, pair + equals + 1, "-o", detail);
-}
-
 static int set_debug(struct conf *c, const char *areas,
                      struct err_detail *detail)
 {
@@ -134,7 +113,7 @@ static int apply_named(struct conf *c, struct command_line *line,
 {
 	switch (row->letter) {
 	case 'o':
-		return set_pair(c, value, detail);
+		return conf_set_pair(c, value, "-o", detail);
 	case 'd':
 		return set_debug(c, value, detail);
 	case 'c':
@@ -331,135 +310,13 @@ static char *in_state(const struct conf *c, const char *name)
 	return path;
 }
 
-/* Refuses the value of |key|, saying what set it. */
-static int refuse(const struct conf *c, const char *key, const char *why,
-                  struct err_detail *detail)
-{
-	return err_set(detail, ERR_INVALID, "%s: %s: %s", conf_origin(c, key),
-	               key, why);
-}
-
-static int check_backend(const struct conf *c, struct err_detail *detail)
-{
-	if (c->backend_url != NULL || c->routes.count > 0)
-		return ERR_OK;
-	return err_set(detail, ERR_INVALID,
-	               "backend.url is missing: which IMAP server? "
-	               "(-b imaps://mail.example.org)");
-}
-
-static int check_listen(const struct conf *c, struct err_detail *detail)
-{
-	struct conf_url u;
-
-	if (c->listen.count == 0)
-		return refuse(c, "listen", "is empty", detail);
-	if (c->tls_certificate != NULL || c->tls_certificates.count > 0)
-		return ERR_OK;
-	for (size_t i = 0; i < c->listen.count; i++) {
-		const char *url = c->listen.list[i].url;
-		int rc = conf_url_parse(str_of(url), &u, detail);
-
-		if (rc != ERR_OK)
-			return rc;
-		if (u.scheme != CONF_IMAP)
-			return err_set(detail, ERR_INVALID,
-			               "tls.certificate is missing: %s needs "
-			               "one (--tls-cert, --tls-key)",
-			               url);
-	}
-	return ERR_OK;
-}
-
-static bool is_pkcs12(const char *path)
-{
-	struct str s = str_of(path);
-	struct str end = str_sub(s, s.len < 4 ? s.len : s.len - 4, 4);
-
-	return str_ieq(end, STR(".p12")) || str_ieq(end, STR(".pfx"));
-}
-
-static int check_apns(const struct conf *c, struct err_detail *detail)
-{
-	static const char pkcs12[] =
-		"PKCS#12 files (.p12) are not built yet: convert with "
-		"openssl pkcs12 -legacy -nodes -in FILE -out cert.pem";
-
-	if (is_pkcs12(c->apns_certificate))
-		return refuse(c, "apns.certificate", pkcs12, detail);
-	if (is_pkcs12(c->apns_key))
-		return refuse(c, "apns.key", pkcs12, detail);
-	return ERR_OK;
-}
-
-/* The pause |least| may grow up to |most|, so that must not be the smaller. */
-static int check_pair(const struct conf *c, const char *least, unsigned low,
-                      const char *most, unsigned high,
-                      struct err_detail *detail)
-{
-	if (low <= high)
-		return ERR_OK;
-	return err_set(detail, ERR_INVALID, "%s: %s = %u is below %s = %u (%s)",
-	               conf_origin(c, most), most, high, least, low,
-	               conf_origin(c, least));
-}
-
-static bool is_empty(const char *text)
-{
-	return text == NULL || text[0] == '\0';
-}
-
-static int check_watch(const struct conf *c, struct err_detail *detail)
-{
-	if (strcmp(c->watch_login, "session") == 0)
-		return refuse(c, "watch.login",
-		              "\"session\" is not built yet: \"sealed\" and "
-		              "\"master\" are",
-		              detail);
-	if (strcmp(c->watch_login, "master") != 0)
-		return ERR_OK;
-	if (is_empty(c->watch_master_user))
-		return err_set(detail, ERR_INVALID,
-		               "watch.master_user is missing: watch.login = "
-		               "\"master\" needs one");
-	if (is_empty(c->watch_master_password_file))
-		return err_set(detail, ERR_INVALID,
-		               "watch.master_password_file is missing: "
-		               "watch.login = \"master\" needs one");
-	if (is_empty(c->watch_master_separator))
-		return refuse(c, "watch.master_separator", "is empty", detail);
-	return ERR_OK;
-}
-
-/* What needs more than one key to judge, or more than its type. */
-static int check(const struct conf *c, struct err_detail *detail)
-{
-	int rc = check_backend(c, detail);
-
-	if (rc == ERR_OK)
-		rc = check_listen(c, detail);
-	if (rc == ERR_OK)
-		rc = check_watch(c, detail);
-	if (rc == ERR_OK)
-		rc = check_apns(c, detail);
-	if (rc == ERR_OK)
-		rc = check_pair(c, "push.merge_ms", c->push_merge_ms,
-		                "push.merge_max_ms", c->push_merge_max_ms,
-		                detail);
-	if (rc == ERR_OK)
-		rc = check_pair(c, "push.change_delay_ms",
-		                c->push_change_delay_ms, "push.change_max_ms",
-		                c->push_change_max_ms, detail);
-	return rc;
-}
-
 int conf_load(struct conf *c, int argc, char **argv, char **environ,
               enum conf_action *action_r, struct err_detail *detail)
 {
 	struct command_line line = { .action = CONF_RUN };
 	int rc;
 
-	*c = (struct conf){ 0 };
+	*c = (struct conf){ .argc = argc, .argv = argv };
 	c->state_dir = xstrdup(CONF_STATE);
 	conf_set_defaults(c);
 	rc = walk_options(c, &line, argc, argv, "chV", NULL, detail);
@@ -481,7 +338,7 @@ int conf_load(struct conf *c, int argc, char **argv, char **environ,
 		c->store_path = in_state(c, "imapbell.db");
 	if (c->watch_key_file == NULL)
 		c->watch_key_file = in_state(c, "seal.key");
-	return check(c, detail);
+	return conf_whole_check(c, detail);
 }
 
 void conf_done(struct conf *c)
@@ -496,6 +353,20 @@ void conf_done(struct conf *c)
 	free(c->trace_user);
 	free(c->file);
 	*c = (struct conf){ 0 };
+}
+
+void conf_strings_add(struct conf_strings *s, const char *text)
+{
+	s->list = xgrow(s->list, &s->count, sizeof(*s->list));
+	s->list[s->count - 1] = xstrdup(text);
+}
+
+void conf_strings_done(struct conf_strings *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->list[i]);
+	free(s->list);
+	*s = (struct conf_strings){ NULL, 0 };
 }
 
 struct str *conf_strs(const struct conf_strings *s)

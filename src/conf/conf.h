@@ -137,6 +137,8 @@ struct conf {
 	bool process_sandbox;
 
 	/* From the command line only. */
+	int argc;
+	char **argv; /* of conf_load; borrowed */
 	uint32_t debug_areas;
 	char *state_dir;
 	char *trace_user; /* NULL: none */
@@ -169,6 +171,10 @@ int conf_load(struct conf *c, int argc, char **argv, char **environ,
 	__attribute__((warn_unused_result));
 
 void conf_done(struct conf *c);
+
+/* conf_strings_add appends a copy of |text|; conf_strings_done frees all. */
+void conf_strings_add(struct conf_strings *s, const char *text);
+void conf_strings_done(struct conf_strings *s);
 
 /* conf_strs returns the strings of |s| as an array, to be freed with free; they
  * stay those of |s|. */

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf_value.h"
 #include "conf/scan.h"
@@ -58,6 +59,25 @@ int conf_set_text(struct conf *c, const struct conf_key *key, const char *text,
 	if (rc == ERR_OK)
 		remember(c, key, where);
 	return rc;
+}
+
+int conf_set_pair(struct conf *c, const char *pair, const char *where,
+                  struct err_detail *detail)
+{
+	struct str path = str_of(pair);
+	size_t equals = str_find(path, '=');
+	const struct conf_key *key;
+	struct log_text safe;
+
+	if (equals == SIZE_MAX)
+		return err_set(detail, ERR_PARSE, "%s %s: KEY=VALUE is wanted",
+		               where, log_safe(path, &safe));
+	path.len = equals;
+	key = conf_key_find(path);
+	if (key == NULL)
+		return err_set(detail, ERR_INVALID, "%s: unknown key %s", where,
+		               log_safe(path, &safe));
+	return conf_set_text(c, key, pair + equals + 1, where, detail);
 }
 
 /* Walks a group; |prefix| is its path with a dot, or empty. */

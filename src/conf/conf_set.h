@@ -19,6 +19,13 @@ int conf_set_text(struct conf *c, const struct conf_key *key, const char *text,
                   const char *where, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
+/* conf_set_pair sets what "KEY=VALUE" says, as after -o; |where| as in
+ * conf_set_text. Results: 0; ERR_PARSE, there is no "="; ERR_INVALID, there is
+ * no such key, or as conf_set_text. */
+int conf_set_pair(struct conf *c, const char *pair, const char *where,
+                  struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
 /* conf_set_file reads every key of the file |path|. Results: 0; ERR_NOT_FOUND,
  * ERR_PERMISSION, ERR_INVALID with file, line and key in |detail|. */
 int conf_set_file(struct conf *c, const char *path, struct err_detail *detail)

@@ -34,6 +34,7 @@ struct conf_key {
 	unsigned min;
 	unsigned max;
 	bool required; /* a string that each entry of a list must have */
+	bool is_live;  /* a reload changes it; else it takes a restart */
 };
 
 /* What an entry of CONF_GROUPS is made of. */

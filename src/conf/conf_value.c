@@ -13,40 +13,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf.h"
+#include "conf/conf_field.h"
 #include "conf/scan.h"
 
 /* Room for "FILE:LINE: routes, entry 2". */
 enum { PLACE_MAX = 512 };
 
-/* Every list of groups, whatever its entries are: the fields differ only in
- * the type that |items| points to. */
-struct items {
-	char *items;
-	size_t count;
-};
-
-static void *field(void *base, const struct conf_key *key)
+static void items_put(void *base, const struct conf_key *key,
+                      struct conf_items i)
 {
-	return (char *)base + key->offset;
-}
-
-static struct items items_get(void *base, const struct conf_key *key)
-{
-	struct items i;
-
-	memcpy(&i, field(base, key), sizeof(i));
-	return i;
-}
-
-static void items_put(void *base, const struct conf_key *key, struct items i)
-{
-	memcpy(field(base, key), &i, sizeof(i));
-}
-
-static void *item(const struct items *i, const struct conf_group *group,
-                  size_t n)
-{
-	return i->items + n * group->size;
+	memcpy(conf_field(base, key), &i, sizeof(i));
 }
 
 static void entry_clear(void *entry, const struct conf_group *group)
@@ -55,32 +31,18 @@ static void entry_clear(void *entry, const struct conf_group *group)
 		conf_value_clear(entry, &group->members[i]);
 }
 
-static void items_clear(struct items *i, const struct conf_group *group)
+static void items_clear(struct conf_items *i, const struct conf_group *group)
 {
 	for (size_t n = 0; n < i->count; n++)
-		entry_clear(item(i, group, n), group);
+		entry_clear(conf_item(i, group, n), group);
 	free(i->items);
-	*i = (struct items){ NULL, 0 };
-}
-
-static void strings_add(struct conf_strings *list, const char *text)
-{
-	list->list = xgrow(list->list, &list->count, sizeof(char *));
-	list->list[list->count - 1] = xstrdup(text);
-}
-
-static void strings_clear(struct conf_strings *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->list[i]);
-	free(list->list);
-	*list = (struct conf_strings){ NULL, 0 };
+	*i = (struct conf_items){ NULL, 0 };
 }
 
 void conf_value_clear(void *base, const struct conf_key *key)
 {
-	char **text = field(base, key);
-	struct items items;
+	char **text = conf_field(base, key);
+	struct conf_items items;
 
 	switch (key->type) {
 	case CONF_STRING:
@@ -89,10 +51,10 @@ void conf_value_clear(void *base, const struct conf_key *key)
 		*text = NULL;
 		return;
 	case CONF_STRINGS:
-		strings_clear(field(base, key));
+		conf_strings_done(conf_field(base, key));
 		return;
 	case CONF_GROUPS:
-		items = items_get(base, key);
+		items = conf_items_of(base, key);
 		items_clear(&items, key->group);
 		items_put(base, key, items);
 		return;
@@ -148,7 +110,7 @@ static int set_string(void *base, const struct conf_key *key, const char *value,
 	/* Empty is the same as not set, where that is possible: containers
 	 * like to pass on variables that hold nothing. */
 	const bool is_set = value[0] != '\0' || key->fallback != NULL;
-	char **slot = field(base, key);
+	char **slot = conf_field(base, key);
 
 	if (key->type == CONF_CHOICE && !is_choice(key, value))
 		return err_set(detail, ERR_INVALID, "%s: %s must be one of: %s",
@@ -164,7 +126,7 @@ static int set_string(void *base, const struct conf_key *key, const char *value,
 static int set_number(void *base, const struct conf_key *key, long long value,
                       const char *at, struct err_detail *detail)
 {
-	unsigned *slot = field(base, key);
+	unsigned *slot = conf_field(base, key);
 
 	if (value < (long long)key->min || value > (long long)key->max)
 		return err_set(detail, ERR_INVALID,
@@ -191,14 +153,14 @@ static int set_strings(void *base, const struct conf_key *key,
 		else
 			rc = check(key, text, at, detail);
 		if (rc == ERR_OK)
-			strings_add(&fresh, text);
+			conf_strings_add(&fresh, text);
 	}
 	if (rc != ERR_OK) {
-		strings_clear(&fresh);
+		conf_strings_done(&fresh);
 		return rc;
 	}
 	conf_value_clear(base, key);
-	*(struct conf_strings *)field(base, key) = fresh;
+	*(struct conf_strings *)conf_field(base, key) = fresh;
 	return ERR_OK;
 }
 
@@ -246,7 +208,7 @@ static int check_members(void *entry, const struct conf_group *group,
 	for (size_t i = 0; i < group->count; i++) {
 		const struct conf_key *key = &group->members[i];
 
-		if (key->required && *(char **)field(entry, key) == NULL)
+		if (key->required && *(char **)conf_field(entry, key) == NULL)
 			return err_set(detail, ERR_INVALID, "%s: %s is missing",
 			               at, key->path);
 	}
@@ -256,17 +218,18 @@ static int check_members(void *entry, const struct conf_group *group,
 }
 
 /* Is the last of |items| called as one before it? */
-static int check_unique(const struct items *items,
+static int check_unique(const struct conf_items *items,
                         const struct conf_group *group, const char *at,
                         struct err_detail *detail)
 {
 	const struct conf_key *key = &group->members[0];
-	struct str last = str_of(
-		*(char **)field(item(items, group, items->count - 1), key));
+	struct str last = str_of(*(char **)conf_field(
+		conf_item(items, group, items->count - 1), key));
 	struct log_text safe;
 
 	for (size_t n = 0; n + 1 < items->count; n++)
-		if (str_ieq(str_of(*(char **)field(item(items, group, n), key)),
+		if (str_ieq(str_of(*(char **)conf_field(
+				    conf_item(items, group, n), key)),
 		            last))
 			return err_set(
 				detail, ERR_INVALID,
@@ -276,19 +239,19 @@ static int check_unique(const struct items *items,
 }
 
 /* A new entry with its defaults at the end of |items|. */
-static void *items_add(struct items *items, const struct conf_group *group)
+static void *items_add(struct conf_items *items, const struct conf_group *group)
 {
 	void *entry;
 
 	items->items = xgrow(items->items, &items->count, group->size);
-	entry = item(items, group, items->count - 1);
+	entry = conf_item(items, group, items->count - 1);
 	memset(entry, 0, group->size);
 	conf_value_defaults(entry, group->members, group->count);
 	return entry;
 }
 
 /* The place of the last of |items|, the entries of |key|. */
-static struct conf_place last_place(const struct items *items,
+static struct conf_place last_place(const struct conf_items *items,
                                     const struct conf_key *key,
                                     const struct conf_place *list)
 {
@@ -300,7 +263,7 @@ static struct conf_place last_place(const struct items *items,
 }
 
 /* Appends what |s| says, an entry of the list |key|. */
-static int add_entry(struct items *items, const struct conf_key *key,
+static int add_entry(struct conf_items *items, const struct conf_key *key,
                      const config_setting_t *s, const struct conf_place *place,
                      struct err_detail *detail)
 {
@@ -332,7 +295,7 @@ static int set_groups(void *base, const struct conf_key *key,
                       const config_setting_t *s, const struct conf_place *place,
                       struct err_detail *detail)
 {
-	struct items fresh = { NULL, 0 };
+	struct conf_items fresh = { NULL, 0 };
 	int rc = ERR_OK;
 
 	for (int i = 0; i < config_setting_length(s) && rc == ERR_OK; i++)
@@ -398,7 +361,7 @@ int conf_value_set(void *base, const struct conf_key *key,
 		return set_number(base, key, config_setting_get_int64(s), at,
 		                  detail);
 	case CONF_BOOL:
-		*(bool *)field(base, key) = config_setting_get_bool(s);
+		*(bool *)conf_field(base, key) = config_setting_get_bool(s);
 		return ERR_OK;
 	case CONF_STRINGS:
 		return set_strings(base, key, s, at, detail);
@@ -470,7 +433,7 @@ int conf_value_add(void *base, const struct conf_key *key, const char *text,
                    const char *where, struct err_detail *detail)
 {
 	const struct conf_place list = { .name = where };
-	struct items items = items_get(base, key);
+	struct conf_items items = conf_items_of(base, key);
 	void *entry = items_add(&items, key->group);
 	const struct conf_place here = last_place(&items, key, &list);
 	char at[PLACE_MAX];

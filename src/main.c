@@ -13,6 +13,7 @@
 #include "conf/help.h"
 #include "role/check.h"
 #include "role/push_role.h"
+#include "role/rights.h"
 #include "role/single.h"
 #include "role/supervisor.h"
 #include "role/title.h"
@@ -38,13 +39,17 @@ static int run(struct conf *c)
 {
 	const struct log_opts opts = conf_log_opts(c);
 	const struct log_ctx log = { LOG_ROLE, 0 };
+	struct rights rights = { 0 };
 	struct err_detail why;
 	int rc;
 
 	log_setup(&opts);
 	log_info(&log, "imapbell " IMAPBELL_VERSION " starts");
-	rc = c->process_workers == 0 ? single_run(c, &why)
-	                             : supervisor_run(c, &why);
+	rc = rights_find(c, &rights, &why);
+	if (rc == ERR_OK)
+		rc = c->process_workers == 0 ? single_run(c, &rights, &why)
+		                             : supervisor_run(c, &rights, &why);
+	rights_done(&rights);
 	if (rc != ERR_OK)
 		log_error(&log, "not started: %s", why.text);
 	else

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 /* Listeners, the store's files, APNs, probes, the log and some air. */
@@ -15,7 +16,8 @@ void limits_no_core(void)
 {
 	const struct rlimit none = { 0, 0 };
 
-	if (setrlimit(RLIMIT_CORE, &none) != 0)
+	if (setrlimit(RLIMIT_CORE, &none) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		log_warn(&limits_log, "a crash may leave a core: %s",
 		         strerror(errno));
 }

@@ -5,8 +5,8 @@
 
 #include "conf/conf.h"
 
-/* limits_no_core: a crash leaves no core behind, since keys and passwords are
- * in memory. */
+/* limits_no_core: a crash leaves no core behind, and others of the same user
+ * cannot look in, since keys and passwords are in memory. */
 void limits_no_core(void);
 
 /* Whom a process has. */

@@ -50,14 +50,15 @@ static int bind_all(struct ports *p, const struct proxy_listen *where,
                     size_t index, struct err_detail *detail)
 {
 	uint16_t number = where->port;
+	bool is_shared = p->workers > 1;
 	struct err_detail url;
-	int rc = probe(where, detail);
+	int rc = is_shared ? probe(where, detail) : ERR_OK;
 
 	for (size_t i = 0; rc == ERR_OK && i < p->workers; i++) {
 		struct port *port = &p->list[i * p->listeners + index];
 
-		rc = listen_bind(where->host, number, true, port->fds, FDS_MAX,
-		                 &port->count, detail);
+		rc = listen_bind(where->host, number, is_shared, port->fds,
+		                 FDS_MAX, &port->count, detail);
 		if (rc == ERR_OK)
 			number = listen_port(port->fds[0]);
 	}

@@ -12,11 +12,13 @@
 #include "conf/conf.h"
 #include "role/listeners.h"
 #include "role/message.h"
+#include "role/rights.h"
 #include "role/worker.h"
 
 /* What main hands to a process; all borrowed but |fd|. */
 struct process_start {
 	struct conf *conf;
+	const struct rights *rights;
 	int fd;         /* the channel to main */
 	struct str key; /* of digests, see service_remote_opts */
 };

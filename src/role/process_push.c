@@ -85,11 +85,14 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 
 	files_gather(start->conf, FILES_PUSH, &files);
 	rc = targets_load(start->conf, &files, &p.backends, detail);
-	if (rc != ERR_OK) {
-		files_done(&files);
-		return rc;
-	}
+	if (rc != ERR_OK)
+		goto out;
+	rights_make_state(start->conf, start->rights);
 	limits_fit(start->conf, LIMITS_WATCHERS);
+	rc = rights_drop(start->rights, detail);
+	if (rc != ERR_OK)
+		goto out;
+	rights_say_foreign(start->conf, start->rights);
 	confine(start->conf, SANDBOX_PUSH);
 	p.loop = loop_new();
 	p.main = channel_new(p.loop, start->fd, &events, &p);
@@ -109,6 +112,8 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	resolver_free(&p.resolver);
 	streams_finish(p.loop);
 	loop_free(&p.loop);
+out:
 	targets_done(&p.backends);
-	return ERR_OK;
+	files_done(&files);
+	return rc;
 }

@@ -136,6 +136,11 @@ int process_worker(const struct process_start *start, struct worker *w,
 	int rc;
 
 	limits_fit(start->conf, LIMITS_CLIENTS);
+	rc = rights_drop(start->rights, detail);
+	if (rc != ERR_OK) {
+		worker_free(&w);
+		return rc;
+	}
 	names = process_names(start, w);
 	confine(start->conf, SANDBOX_WORKER);
 	p.loop = loop_new();

@@ -3,7 +3,6 @@
 #include "role/push_role.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "push/ledger.h"
@@ -34,13 +33,6 @@ struct push_role {
 	loop_fn *changed; /* NULL: nobody wants to know */
 	void *arg;
 };
-
-/* make_state makes the state directory, if only that one is missing; the store
- * says so if it cannot be used. */
-static void make_state(const struct conf *c)
-{
-	(void)mkdir(c->state_dir, 0700);
-}
 
 int push_role_check(const struct conf *c, struct err_detail *detail)
 {
@@ -166,7 +158,6 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 	r->resolver = resolver;
 	r->conf = c;
 	r->routes = routes;
-	make_state(c);
 	r->offer = offer_new(loop, resolver, c, f, on_offer, r);
 	r->logins = logins_new(loop, c, f, on_logins, r);
 	r->ledger = ledger_new(loop, store_sqlite_open(loop, c->store_path),

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* sandbox - see sandbox.h. */
-#include <errno.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -37,20 +34,6 @@ static bool has_threads(void)
 	return stat("/proc/self/task", &st) == 0 && st.st_nlink > 3;
 }
 
-/* seal_off: no more rights by a program that has them, no core, no look into
- * the memory by others of the same user. */
-static int seal_off(struct err_detail *detail)
-{
-	const struct rlimit none = { 0, 0 };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-	    setrlimit(RLIMIT_CORE, &none) != 0)
-		return err_set(detail, ERR_UNAVAILABLE, "prctl: %s",
-		               strerror(errno));
-	return ERR_OK;
-}
-
 int sandbox_enter(enum sandbox_role role, const struct sandbox_paths *paths,
                   struct err_detail *detail)
 {
@@ -63,9 +46,6 @@ int sandbox_enter(enum sandbox_role role, const struct sandbox_paths *paths,
 		               "built with a sanitizer, which needs more");
 	if (has_threads())
 		return err_set(detail, ERR_INVALID, "threads run already");
-	rc = seal_off(detail);
-	if (rc != ERR_OK)
-		return rc;
 	rc = sandbox_files(role, paths, &files);
 	/* Last, since it refuses what the others need. */
 	if (sandbox_calls(role, &calls) == ERR_OK && rc == ERR_OK)

@@ -31,11 +31,11 @@ struct sandbox_paths {
 
 /*
  * sandbox_enter takes from this process what |role| does not need, for good and
- * for its children: new privileges, being looked into, other files than
- * |paths|, other system calls. To be called before any thread is begun, with
- * the listeners bound. Results: 0; ERR_UNAVAILABLE, a part is missing on this
- * machine or in this build, as |detail| says, and the others hold; ERR_INVALID,
- * threads run, and nothing was done.
+ * for its children: other files than |paths|, other system calls. To be called
+ * after rights_drop, before any thread is begun, with the listeners bound.
+ * Results: 0; ERR_UNAVAILABLE, a part is missing on this machine or in this
+ * build, as |detail| says, and the others hold; ERR_INVALID, threads run, and
+ * nothing was done.
  */
 int sandbox_enter(enum sandbox_role role, const struct sandbox_paths *paths,
                   struct err_detail *detail)

@@ -11,9 +11,11 @@
 #include "net/resolve.h"
 #include "net/stream.h"
 #include "net/tls_tickets.h"
+#include "role/files.h"
 #include "role/limits.h"
 #include "role/listeners.h"
 #include "role/notify.h"
+#include "role/ports.h"
 #include "role/push_role.h"
 #include "role/target.h"
 #include "role/worker.h"
@@ -25,6 +27,8 @@ struct single {
 	struct resolver *push_names;
 	struct resolver *mail_names;
 	struct targets backends; /* of the watchers */
+	struct listeners listeners;
+	struct ports *ports;
 	struct push_role *push;
 	struct worker *worker;
 	struct loop_timer *rotation; /* of the keys of tickets */
@@ -95,18 +99,39 @@ static void on_dump(int signo, void *arg)
 	metric_walk(log_metric, s);
 }
 
-/* serve opens the listeners and turns until the end. */
-static int serve(struct single *s, const struct conf *c,
-                 struct err_detail *detail)
+/* prepare does what may need the rights that this process was started with,
+ * and leaves them. */
+static int prepare(struct single *s, struct conf *c,
+                   const struct rights *rights, struct files *f,
+                   struct err_detail *detail)
 {
-	struct listeners l;
-	int rc = listeners_read(c, &l, detail);
+	int rc = worker_load(c, &s->worker, detail);
 
+	if (rc == ERR_OK)
+		rc = targets_load(c, NULL, &s->backends, detail);
+	if (rc == ERR_OK)
+		rc = listeners_read(c, &s->listeners, detail);
+	if (rc == ERR_OK)
+		rc = ports_open(&s->listeners, 1, &s->ports, detail);
 	if (rc != ERR_OK)
 		return rc;
+	files_gather(c, FILES_PUSH, f);
+	rights_make_state(c, rights);
+	limits_fit(c, LIMITS_BOTH);
+	rc = rights_drop(rights, detail);
+	if (rc == ERR_OK)
+		rights_say_foreign(c, rights);
+	return rc;
+}
+
+/* serve turns until the end. */
+static int serve(struct single *s, struct err_detail *detail)
+{
+	int rc;
+
+	ports_give(s->ports, 0, &s->listeners);
 	rc = worker_start(s->worker, s->loop, s->mail_names,
-	                  push_role_service(s->push), &l, detail);
-	listeners_done(&l);
+	                  push_role_service(s->push), &s->listeners, detail);
 	if (rc != ERR_OK)
 		return rc;
 	loop_on_signal(s->loop, SIGTERM, on_end, s);
@@ -120,28 +145,27 @@ static int serve(struct single *s, const struct conf *c,
 	return ERR_OK;
 }
 
-int single_run(struct conf *c, struct err_detail *detail)
+int single_run(struct conf *c, const struct rights *rights,
+               struct err_detail *detail)
 {
 	struct single s = { .log = { LOG_ROLE, 0 } };
+	struct files files = { 0 };
 	int rc;
 
-	rc = worker_load(c, &s.worker, detail);
-	if (rc != ERR_OK)
-		return rc;
-	rc = targets_load(c, NULL, &s.backends, detail);
+	limits_no_core();
+	rc = prepare(&s, c, rights, &files, detail);
 	if (rc != ERR_OK)
 		goto out;
-	limits_no_core();
-	limits_fit(c, LIMITS_BOTH);
 	(void)signal(SIGPIPE, SIG_IGN);
 	s.loop = loop_new();
 	s.push_names = resolver_new(s.loop);
 	s.mail_names = resolver_new(s.loop);
 	s.rotation = loop_timer_new(s.loop, on_rotation, &s);
 	s.watchdog = watchdog_new(s.loop);
-	s.push = push_role_new(s.loop, s.push_names, c, NULL,
+	s.push = push_role_new(s.loop, s.push_names, c, &files,
 	                       &s.backends.routes);
-	rc = serve(&s, c, detail);
+	files_done(&files);
+	rc = serve(&s, detail);
 	push_role_end(s.push);
 out:
 	worker_free(&s.worker);
@@ -154,6 +178,9 @@ out:
 		streams_finish(s.loop);
 		loop_free(&s.loop);
 	}
+	ports_free(&s.ports);
+	listeners_done(&s.listeners);
 	targets_done(&s.backends);
+	files_done(&files);
 	return rc;
 }

@@ -47,6 +47,7 @@ enum state {
 struct supervisor {
 	struct log_ctx log;
 	struct conf *conf;
+	const struct rights *rights;
 	struct loop *loop;
 	struct loop_timer *timer;    /* of the state */
 	struct loop_timer *rotation; /* of the keys of tickets */
@@ -385,6 +386,7 @@ static struct process_start start_of(struct supervisor *s, int fd)
 {
 	return (struct process_start){
 		.conf = s->conf,
+		.rights = s->rights,
 		.fd = fd,
 		.key = str_new(s->key, sizeof(s->key)),
 	};
@@ -512,11 +514,13 @@ static int prepare(struct supervisor *s, struct err_detail *detail)
 	return rc;
 }
 
-int supervisor_run(struct conf *c, struct err_detail *detail)
+int supervisor_run(struct conf *c, const struct rights *rights,
+                   struct err_detail *detail)
 {
 	struct supervisor s = {
 		.log = { LOG_ROLE, 0 },
 		.conf = c,
+		.rights = rights,
 	};
 	int rc = prepare(&s, detail);
 

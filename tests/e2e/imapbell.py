@@ -20,6 +20,8 @@ WORKERS = os.environ.get("IMAPBELL_TEST_WORKERS", "0")
 # Names of the tests' own would be warned about.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if not name.startswith("IMAPBELL_")}
+if os.getuid() == 0:  # the folders of the tests are root's
+    ENVIRONMENT["IMAPBELL_PROCESS_USER"] = "root"
 # What no run may leave on standard error.
 REPORT = re.compile(r"Sanitizer|runtime error:|^==\d+==|Assertion .* failed|"
                     r"^\S+ error .*", re.M)

@@ -16,6 +16,7 @@
 #include "replay/imapd.h"
 #include "replay/script.h"
 #include "replay/taps.h"
+#include "role/rights.h"
 #include "role/single.h"
 #include "testnet/testcert.h"
 
@@ -163,6 +164,7 @@ static void on_loop(struct loop *loop)
 void house_run(void (*fn)(void))
 {
 	char *no_environment[] = { NULL };
+	const struct rights rights = { 0 };
 	enum conf_action action;
 	struct err_detail why;
 	struct conf conf;
@@ -173,7 +175,7 @@ void house_run(void (*fn)(void))
 	taps_begin();
 	if (conf_load(&conf, house.arg_count, house.args, no_environment,
 	              &action, &why) != ERR_OK ||
-	    single_run(&conf, &why) != ERR_OK)
+	    single_run(&conf, &rights, &why) != ERR_OK)
 		script_fail("not started: %s", why.text);
 	conf_done(&conf);
 	conns_note();

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "net/names.h"
+#include "role/rights.h"
 #include "role/sandbox_impl.h"
 #include "store/sqlite.h"
 #include "testnet/testnet.h"
@@ -66,7 +67,10 @@ static int enter(enum sandbox_role role, struct err_detail *why)
 	const char *worker[] = { tls };
 	const char *push[] = { state };
 	struct sandbox_paths paths = { 0 };
+	const struct rights same = { 0 };
 
+	if (rights_drop(&same, why) != ERR_OK)
+		return ERR_INVALID;
 	if (role == SANDBOX_WORKER)
 		paths = (struct sandbox_paths){ .read = worker,
 			                        .read_count = 1 };

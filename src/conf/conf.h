@@ -134,6 +134,8 @@ struct conf {
 
 	unsigned process_workers; /* 0: all in one */
 	unsigned process_drain_s;
+	char *process_user;  /* who root becomes */
+	char *process_group; /* NULL: the user's own */
 	bool process_sandbox;
 
 	/* From the command line only. */

@@ -178,6 +178,8 @@ const struct conf_key conf_keys[] = {
 	       "stderr syslog journal"),
 	NUMBER("process.workers", START, process_workers, 0, 256, "0"),
 	NUMBER("process.drain_s", LIVE, process_drain_s, 1, DAY_S, "25"),
+	STRING("process.user", START, process_user, "imapbell"),
+	STRING("process.group", START, process_group, NULL),
 	BOOL("process.sandbox", START, process_sandbox, "true"),
 };
 /* clang-format on */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* metric - see metric.h. */
+/*
+ * metric - each process counts in a block of its own. Whoever shows them reads
+ * all blocks and puts them together as the family says; the process that a
+ * block belongs to may have been taken over, so nothing in it is believed to
+ * make sense.
+ */
 #include "base/metric.h"
 
 #include <assert.h>
@@ -10,44 +15,202 @@
 #include <sys/mman.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
-enum { SERIES_MAX = 64, LABELS_MAX = 80, NAME_MAX_LEN = 160 };
+enum { SERIES_MAX = 64, LABELS_MAX = 80, NAME_MAX_LEN = 160, VALUE_MAX = 32 };
 
-static const char *const names[] = {
-	[METRIC_SESSIONS_ACCEPTED] = "imapbell_sessions_accepted_total",
-	[METRIC_TLS_HANDSHAKES_FULL] =
-		"imapbell_tls_handshakes_total{kind=\"full\"}",
-	[METRIC_TLS_HANDSHAKES_RESUMED] =
-		"imapbell_tls_handshakes_total{kind=\"resumed\"}",
-	[METRIC_LOGINS_OK] = "imapbell_logins_total{result=\"ok\"}",
-	[METRIC_LOGINS_REFUSED] = "imapbell_logins_total{result=\"refused\"}",
-	[METRIC_LOGINS_UNAVAILABLE] =
-		"imapbell_logins_total{result=\"unavailable\"}",
-	[METRIC_BACKEND_UP] = "imapbell_backend_up",
-	[METRIC_EDITS_SKIPPED] = "imapbell_edits_skipped_total",
-	[METRIC_REGISTRATIONS] = "imapbell_registrations",
-	[METRIC_REGISTRATION_COMMANDS_OK] =
-		"imapbell_registration_commands_total{result=\"ok\"}",
-	[METRIC_REGISTRATION_COMMANDS_MEMORY] =
-		"imapbell_registration_commands_total{result=\"memory\"}",
-	[METRIC_REGISTRATION_COMMANDS_BAD] =
-		"imapbell_registration_commands_total{result=\"bad\"}",
-	[METRIC_USERS_WATCHED] = "imapbell_users{state=\"watched\"}",
-	[METRIC_USERS_UNWATCHED] = "imapbell_users{state=\"unwatched\"}",
-	[METRIC_EVENTS_NEW] = "imapbell_events_total{kind=\"new\"}",
-	[METRIC_EVENTS_CHANGE] = "imapbell_events_total{kind=\"change\"}",
-	[METRIC_PUSHES] = "imapbell_pushes_total",
-	[METRIC_WAKE_RINGS] = "imapbell_wake_rings_total",
-	[METRIC_QUEUE_DEPTH] = "imapbell_queue_depth",
-	[METRIC_CREDENTIAL_EXPIRY] =
-		"imapbell_credential_expiry_timestamp_seconds",
-	[METRIC_STORE_UP] = "imapbell_store_up",
-	[METRIC_STORE_ERRORS] = "imapbell_store_errors_total",
-	[METRIC_PROCESS_RESTARTS] = "imapbell_process_restarts_total",
+/* What becomes of the values of several processes, and how one is shown. */
+enum kind {
+	COUNTER,   /* they add up, and outlive their process */
+	HISTOGRAM, /* likewise; of durations */
+	SUM,       /* a gauge: they add up */
+	LEAST,     /* the least of those that were set */
+	MOST,      /* the largest */
+	SINCE,     /* the earliest time of day in ms that is not 0, shown as
+	              seconds since then */
+	TIME,      /* the earliest time that is not 0; 0 is not shown */
 };
 
-static_assert(sizeof(names) / sizeof(names[0]) == METRICS,
-              "every metric has a name");
+struct family {
+	enum kind kind;
+	const char *name; /* NULL: not shown */
+	const char *help;
+};
+
+enum family_id {
+	SESSIONS,
+	SESSIONS_ACCEPTED,
+	TLS_HANDSHAKES,
+	LOGINS,
+	RELAYED_BYTES,
+	EDITS_SKIPPED,
+	BACKEND_CONNECT,
+	BACKEND_UP,
+	REGISTRATIONS,
+	REGISTRATION_COMMANDS,
+	USERS,
+	WATCHERS,
+	EVENTS,
+	PUSHES,
+	PUSH_DURATION,
+	WAKE_RINGS,
+	QUEUE_DEPTH,
+	QUEUE_OLDEST,
+	CREDENTIAL_EXPIRY,
+	STORE_UP,
+	STORE_ERRORS,
+	PROCESS_RESTARTS,
+	BUILD_INFO,
+	HIDDEN_SUM,
+	HIDDEN_MOST,
+	FAMILIES
+};
+
+static const struct family families[] = {
+	[SESSIONS] = { SUM, "imapbell_sessions", "Sessions of clients." },
+	[SESSIONS_ACCEPTED] = { COUNTER, "imapbell_sessions_accepted_total",
+	                        "Connections of clients that were accepted." },
+	[TLS_HANDSHAKES] = { COUNTER, "imapbell_tls_handshakes_total",
+	                     "TLS handshakes with clients." },
+	[LOGINS] = { COUNTER, "imapbell_logins_total",
+	             "Logins of clients, by what became of them." },
+	[RELAYED_BYTES] = { COUNTER, "imapbell_relayed_bytes_total",
+	                    "Octets relayed after login." },
+	[EDITS_SKIPPED] = { COUNTER, "imapbell_edits_skipped_total",
+	                    "Lines too long to look for capabilities in." },
+	[BACKEND_CONNECT] = { HISTOGRAM,
+	                      "imapbell_backend_connect_duration_seconds",
+	                      "Time to connect to a backend, with TLS where that "
+	                      "comes first." },
+	[BACKEND_UP] = { LEAST, "imapbell_backend_up",
+	                 "Whether all backends are up for all workers." },
+	[REGISTRATIONS] = { SUM, "imapbell_registrations",
+	                    "Registrations of devices." },
+	[REGISTRATION_COMMANDS] = { COUNTER,
+	                            "imapbell_registration_commands_total",
+	                            "XAPPLEPUSHSERVICE commands; memory: "
+	                            "answered OK, but not on disk yet." },
+	[USERS] = { SUM, "imapbell_users",
+	            "Users with devices, by whether their mail is watched." },
+	[WATCHERS] = { SUM, "imapbell_watchers",
+	               "Users with devices, by state and how INBOX is "
+	               "watched." },
+	[EVENTS] = { COUNTER, "imapbell_events_total",
+	             "What happened in watched mailboxes." },
+	[PUSHES] = { COUNTER, "imapbell_pushes_total",
+	             "Pushes that APNs answered." },
+	[PUSH_DURATION] = { HISTOGRAM, "imapbell_push_duration_seconds",
+	                    "Time from an event to the answer to its push." },
+	[WAKE_RINGS] = { COUNTER, "imapbell_wake_rings_total",
+	                 "Pushes to devices of users that cannot be "
+	                 "watched." },
+	[QUEUE_DEPTH] = { SUM, "imapbell_queue_depth",
+	                  "Registrations that are owed a push." },
+	[QUEUE_OLDEST] = { SINCE, "imapbell_queue_oldest_seconds",
+	                   "How long the oldest push has been owed." },
+	[CREDENTIAL_EXPIRY] = { TIME,
+	                        "imapbell_credential_expiry_timestamp_seconds",
+	                        "When the credential for APNs ends." },
+	[STORE_UP] = { LEAST, "imapbell_store_up",
+	               "Whether the database could be read and written." },
+	[STORE_ERRORS] = { COUNTER, "imapbell_store_errors_total",
+	                   "Times that the database refused." },
+	[PROCESS_RESTARTS] = { COUNTER, "imapbell_process_restarts_total",
+	                       "Processes that were replaced." },
+	[BUILD_INFO] = { MOST, "imapbell_build_info",
+	                 "Always 1; the version is a label." },
+	[HIDDEN_SUM] = { SUM, NULL, NULL },
+	[HIDDEN_MOST] = { MOST, NULL, NULL },
+};
+
+static_assert(sizeof(families) / sizeof(families[0]) == FAMILIES,
+              "one row per family");
+
+/* A row without labels of a family that has several series is the sum of
+ * those, which alone are shown. */
+struct row {
+	enum family_id family;
+	const char *labels;
+	bool has_series;
+};
+
+static const struct row rows[] = {
+	[METRIC_SESSIONS_OPENING] = { SESSIONS, "state=\"opening\"" },
+	[METRIC_SESSIONS_PRELOGIN] = { SESSIONS, "state=\"prelogin\"" },
+	[METRIC_SESSIONS_LOGIN] = { SESSIONS, "state=\"login\"" },
+	[METRIC_SESSIONS_REFUSED] = { SESSIONS, "state=\"refused\"" },
+	[METRIC_SESSIONS_RELAY] = { SESSIONS, "state=\"relay\"" },
+	[METRIC_SESSIONS_ACCEPTED] = { SESSIONS_ACCEPTED, "" },
+	[METRIC_TLS_HANDSHAKES_FULL] = { TLS_HANDSHAKES, "kind=\"full\"" },
+	[METRIC_TLS_HANDSHAKES_RESUMED] = { TLS_HANDSHAKES,
+	                                    "kind=\"resumed\"" },
+	[METRIC_TLS_HANDSHAKES_FAILED] = { TLS_HANDSHAKES, "kind=\"failed\"" },
+	[METRIC_LOGINS_OK] = { LOGINS, "result=\"ok\"" },
+	[METRIC_LOGINS_REFUSED] = { LOGINS, "result=\"refused\"" },
+	[METRIC_LOGINS_UNAVAILABLE] = { LOGINS, "result=\"unavailable\"" },
+	[METRIC_RELAYED_TO_CLIENT] = { RELAYED_BYTES,
+	                               "direction=\"to_client\"" },
+	[METRIC_RELAYED_TO_SERVER] = { RELAYED_BYTES,
+	                               "direction=\"to_server\"" },
+	[METRIC_EDITS_SKIPPED] = { EDITS_SKIPPED, "" },
+	[METRIC_BACKEND_UP] = { BACKEND_UP, "" },
+	[METRIC_REGISTRATIONS] = { REGISTRATIONS, "" },
+	[METRIC_REGISTRATION_COMMANDS_OK] = { REGISTRATION_COMMANDS,
+	                                      "result=\"ok\"" },
+	[METRIC_REGISTRATION_COMMANDS_MEMORY] = { REGISTRATION_COMMANDS,
+	                                          "result=\"memory\"" },
+	[METRIC_REGISTRATION_COMMANDS_BAD] = { REGISTRATION_COMMANDS,
+	                                       "result=\"bad\"" },
+	[METRIC_USERS_WATCHED] = { USERS, "state=\"watched\"" },
+	[METRIC_USERS_UNWATCHED] = { USERS, "state=\"unwatched\"" },
+	[METRIC_WATCHERS_QUEUED] = { WATCHERS,
+	                             "state=\"queued\",method=\"none\"" },
+	[METRIC_WATCHERS_CONNECTS] = { WATCHERS,
+	                               "state=\"connects\",method=\"none\"" },
+	[METRIC_WATCHERS_IDLE] = { WATCHERS,
+	                           "state=\"watched\",method=\"idle\"" },
+	[METRIC_WATCHERS_POLL] = { WATCHERS,
+	                           "state=\"watched\",method=\"poll\"" },
+	[METRIC_WATCHERS_WAITS] = { WATCHERS,
+	                            "state=\"waits\",method=\"none\"" },
+	[METRIC_WATCHERS_DARK] = { WATCHERS, "state=\"dark\",method=\"none\"" },
+	[METRIC_EVENTS_NEW] = { EVENTS, "kind=\"new\"" },
+	[METRIC_EVENTS_CHANGE] = { EVENTS, "kind=\"change\"" },
+	[METRIC_PUSHES] = { PUSHES, "", true },
+	[METRIC_WAKE_RINGS] = { WAKE_RINGS, "" },
+	[METRIC_QUEUE_DEPTH] = { QUEUE_DEPTH, "" },
+	[METRIC_QUEUE_OLDEST] = { QUEUE_OLDEST, "" },
+	[METRIC_CREDENTIAL_EXPIRY] = { CREDENTIAL_EXPIRY, "" },
+	[METRIC_STORE_UP] = { STORE_UP, "" },
+	[METRIC_STORE_ERRORS] = { STORE_ERRORS, "" },
+	[METRIC_PROCESS_RESTARTS] = { PROCESS_RESTARTS, "", true },
+	[METRIC_BUILD_INFO] = { BUILD_INFO,
+	                        "version=\"" IMAPBELL_VERSION "\"" },
+	[METRIC_PROCESSES] = { HIDDEN_SUM, "" },
+	[METRIC_BACKEND_SEEN_MS] = { HIDDEN_MOST, "" },
+	[METRIC_DRAINING] = { HIDDEN_MOST, "" },
+};
+
+static_assert(sizeof(rows) / sizeof(rows[0]) == METRICS, "one row per metric");
+
+enum { BOUNDS = 12 };
+
+/* Upper bounds of the buckets: of a connection on the same machine up to one
+ * that is given up, and of a push at once up to one held for an hour. */
+static const struct {
+	enum family_id family;
+	uint64_t bounds_ms[BOUNDS];
+} durations[] = {
+	[METRIC_BACKEND_CONNECT] = { BACKEND_CONNECT,
+	                             { 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000,
+	                               5000, 10000 } },
+	[METRIC_PUSH] = { PUSH_DURATION,
+	                  { 50, 100, 250, 500, 1000, 2500, 5000, 15000, 30000,
+	                    60000, 600000, 3600000 } },
+};
+
+static_assert(sizeof(durations) / sizeof(durations[0]) == METRIC_DURATIONS,
+              "one row per duration");
 
 /* One set of labels of a metric. */
 struct series {
@@ -56,22 +219,40 @@ struct series {
 	int64_t value;
 };
 
+/* How many took no longer than each bound and longer than the one before; the
+ * last, than any. */
+struct histogram {
+	int64_t counts[BOUNDS + 1];
+	int64_t sum_ms;
+};
+
 /* What one process counts. */
 struct block {
 	int64_t values[METRICS];
+	uint8_t is_set[METRICS]; /* gauges; no bool: anything may be there */
+	struct histogram histograms[METRIC_DURATIONS];
 	struct series series[SERIES_MAX];
 	size_t series_count;
 };
 
-static struct block own;
+static struct block own = {
+	.values[METRIC_PROCESSES] = 1,
+	.is_set[METRIC_PROCESSES] = true,
+};
 static struct block *here = &own;
-/* Those of all processes, in the one that may see them; else NULL. */
+/* Those of all processes, in one that may see them; else NULL. */
 static struct block **all;
 static size_t all_count;
 
-static bool is_gauge(enum metric m)
+static enum kind kind_of(enum metric m)
 {
-	return strstr(names[m], "_total") == NULL;
+	return families[rows[m].family].kind;
+}
+
+/* add wraps rather than overflow: any number may be there. */
+static void add(int64_t *sum, int64_t value)
+{
+	*sum = (int64_t)((uint64_t)*sum + (uint64_t)value);
 }
 
 int metric_share(size_t processes)
@@ -93,6 +274,14 @@ int metric_share(size_t processes)
 	return ERR_OK;
 }
 
+/* drop_all forgets where the blocks are. */
+static void drop_all(void)
+{
+	free(all);
+	all = NULL;
+	all_count = 0;
+}
+
 void metric_unshare(void)
 {
 	if (all == NULL)
@@ -101,19 +290,23 @@ void metric_unshare(void)
 	here = &own;
 	for (size_t i = 0; i < all_count; i++)
 		(void)munmap(all[i], sizeof(struct block));
-	free(all);
-	all = NULL;
-	all_count = 0;
+	drop_all();
 }
 
 void metric_add(enum metric m, uint64_t n)
 {
-	here->values[m] += (int64_t)n;
+	add(&here->values[m], (int64_t)n);
 }
 
 void metric_set(enum metric m, int64_t value)
 {
 	here->values[m] = value;
+	here->is_set[m] = true;
+}
+
+void metric_change(enum metric m, int64_t by)
+{
+	metric_set(m, here->values[m] + by);
 }
 
 int64_t metric_get(enum metric m)
@@ -137,115 +330,328 @@ static struct series *find_series(struct block *b, enum metric m,
 		return &b->series[SERIES_MAX - 1];
 	if (b->series_count == SERIES_MAX - 1)
 		labels = "other=\"true\"";
-	s = &b->series[b->series_count++];
+	s = &b->series[b->series_count];
 	s->metric = m;
+	s->value = 0;
 	snprintf(s->labels, sizeof(s->labels), "%s", labels);
+	/* Others read it as soon as it counts. */
+	__atomic_store_n(&b->series_count, b->series_count + 1,
+	                 __ATOMIC_RELEASE);
 	return s;
 }
 
 void metric_add_labelled(enum metric m, const char *labels, uint64_t n)
 {
-	assert(strlen(labels) < LABELS_MAX);
-	find_series(here, m, labels)->value += (int64_t)n;
-	here->values[m] += (int64_t)n;
+	assert(strlen(labels) < LABELS_MAX && rows[m].has_series);
+	add(&find_series(here, m, labels)->value, (int64_t)n);
+	add(&here->values[m], (int64_t)n);
 }
 
-/* add wraps rather than overflow: any number may be there. */
-static void add(int64_t *sum, int64_t value)
+void metric_observe(enum metric_duration d, uint64_t ms)
 {
-	*sum = (int64_t)((uint64_t)*sum + (uint64_t)value);
+	struct histogram *h = &here->histograms[d];
+	size_t i = 0;
+
+	while (i < BOUNDS && ms > durations[d].bounds_ms[i])
+		i++;
+	add(&h->counts[i], 1);
+	add(&h->sum_ms, (int64_t)ms);
 }
 
-/* add_series adds those of |b| to |sum|. The process that it belongs to may
- * have been taken over: nothing there is believed to have an end. */
+/* Putting together. */
+
+/* take_run takes what consists of |chars|. Returns how much that was. */
+static size_t take_run(struct str *s, const char *chars)
+{
+	size_t len = 0;
+
+	while (len < s->len && s->data[len] != '\0' &&
+	       strchr(chars, s->data[len]) != NULL)
+		len++;
+	(void)str_take(s, len);
+	return len;
+}
+
+/* are_labels: `name="value",...`, with values that need no escapes. */
+static bool are_labels(struct str s)
+{
+#define LOWER "abcdefghijklmnopqrstuvwxyz_"
+	static const char in_value[] =
+		LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+
+	do {
+		if (take_run(&s, LOWER) == 0 || !str_byte(&s, '=') ||
+		    !str_byte(&s, '"'))
+			return false;
+		(void)take_run(&s, in_value);
+		if (!str_byte(&s, '"'))
+			return false;
+	} while (str_byte(&s, ','));
+	return s.len == 0;
+#undef LOWER
+}
+
+/* add_series adds those of |b| to |sum|. */
 static void add_series(struct block *sum, const struct block *b)
 {
-	size_t count =
-		b->series_count < SERIES_MAX ? b->series_count : SERIES_MAX;
+	size_t count = __atomic_load_n(&b->series_count, __ATOMIC_ACQUIRE);
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && i < SERIES_MAX; i++) {
 		struct series s = b->series[i];
 
 		s.labels[LABELS_MAX - 1] = '\0';
-		if ((unsigned)s.metric < METRICS)
+		if ((unsigned)s.metric < METRICS && rows[s.metric].has_series &&
+		    are_labels(str_of(s.labels)))
 			add(&find_series(sum, s.metric, s.labels)->value,
 			    s.value);
 	}
 }
 
-/* add_block: counters add up; a gauge belongs to the process that knows. */
-static void add_block(struct block *sum, const struct block *b)
+static void add_histograms(struct block *sum, const struct block *b)
 {
-	for (unsigned i = 0; i < METRICS; i++) {
-		int64_t value = b->values[i];
+	for (size_t d = 0; d < METRIC_DURATIONS; d++) {
+		struct histogram *h = &sum->histograms[d];
 
-		if (!is_gauge((enum metric)i))
-			add(&sum->values[i], value);
-		else if (value > sum->values[i])
-			sum->values[i] = value;
+		for (size_t i = 0; i <= BOUNDS; i++)
+			add(&h->counts[i], b->histograms[d].counts[i]);
+		add(&h->sum_ms, b->histograms[d].sum_ms);
 	}
-	add_series(sum, b);
 }
 
-/* clean makes |b| what it may be: the process that had it may have been taken
- * over. */
+/* add_value puts |m| of |b| to what |sum| has of others. */
+static void add_value(struct block *sum, const struct block *b, enum metric m)
+{
+	int64_t *to = &sum->values[m];
+	int64_t value = b->values[m];
+
+	switch (kind_of(m)) {
+	case COUNTER:
+	case HISTOGRAM:
+	case SUM:
+		add(to, value);
+		break;
+	case LEAST:
+		if (b->is_set[m] && (!sum->is_set[m] || value < *to)) {
+			*to = value;
+			sum->is_set[m] = true;
+		}
+		break;
+	case MOST:
+		if (value > *to)
+			*to = value;
+		break;
+	case SINCE:
+	case TIME:
+		if (value > 0 && (*to == 0 || value < *to))
+			*to = value;
+		break;
+	}
+}
+
+/* gather puts together what may be seen. The caller's to free. */
+static struct block *gather(void)
+{
+	struct block *sum = xcalloc(1, sizeof(*sum));
+	size_t count = all != NULL ? all_count : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct block *b = all != NULL ? all[i] : here;
+
+		for (unsigned m = 0; m < METRICS; m++)
+			add_value(sum, b, (enum metric)m);
+		add_histograms(sum, b);
+		add_series(sum, b);
+	}
+	return sum;
+}
+
+int64_t metric_total(enum metric m)
+{
+	struct block *sum = gather();
+	int64_t value = sum->values[m];
+
+	free(sum);
+	return value;
+}
+
+/* Processes. */
+
+/* clean makes |b| what it may be when its process has ended. */
 static void clean(struct block *b)
 {
 	struct block *sum = xcalloc(1, sizeof(*sum));
 
-	add_block(sum, b);
+	for (unsigned m = 0; m < METRICS; m++) {
+		if (kind_of((enum metric)m) == COUNTER)
+			sum->values[m] = b->values[m];
+	}
+	add_histograms(sum, b);
+	add_series(sum, b);
 	*b = *sum;
 	free(sum);
 }
 
+void metric_gone(size_t process)
+{
+	if (all != NULL)
+		clean(all[process]);
+}
+
 void metric_be(size_t process)
 {
-	here = all[process];
-	clean(here);
+	metric_be_reader(process);
 	for (size_t i = 0; i < all_count; i++) {
 		if (i != process)
 			(void)munmap(all[i], sizeof(struct block));
 	}
-	for (unsigned i = 0; i < METRICS; i++) {
-		if (is_gauge((enum metric)i))
-			here->values[i] = 0;
-	}
-	free(all);
-	all = NULL;
-	all_count = 0;
+	drop_all();
 }
 
-/* walk_series tells of the series of |m|. Returns how many it has. */
-static size_t walk_series(const struct block *b, enum metric m, metric_fn *fn,
-                          void *arg)
+void metric_be_reader(size_t process)
 {
+	here = all[process];
+	clean(here);
+	metric_set(METRIC_PROCESSES, 1);
+	for (size_t i = 0; i < all_count; i++) {
+		if (i != process &&
+		    mprotect(all[i], sizeof(struct block), PROT_READ) != 0)
+			abort();
+	}
+}
+
+/* Showing. */
+
+struct show {
+	int64_t now_ms;
+	metric_fn *fn;
+	void *arg;
+	const struct block *sum;
+};
+
+/* print_seconds writes |ms| without zeros that say nothing. */
+static void print_seconds(uint64_t ms, char text[static VALUE_MAX])
+{
+	int len = snprintf(text, VALUE_MAX, "%llu.%03u",
+	                   (unsigned long long)(ms / 1000),
+	                   (unsigned)(ms % 1000));
+
+	while (text[len - 1] == '0')
+		text[--len] = '\0';
+	if (text[len - 1] == '.')
+		text[--len] = '\0';
+}
+
+/* tell shows |value|, or the |seconds| that it is in thousandths. */
+static void tell(const struct show *s, enum family_id id, const char *suffix,
+                 const char *labels, int64_t value, bool seconds)
+{
+	const struct family *f = &families[id];
 	char name[NAME_MAX_LEN];
-	size_t count = 0;
+	char text[VALUE_MAX];
+	const struct metric_sample sample = {
+		.family = f->name,
+		.type = f->kind == COUNTER     ? "counter"
+		        : f->kind == HISTOGRAM ? "histogram"
+		                               : "gauge",
+		.help = f->help,
+		.name = name,
+		.text = text,
+		.value = value,
+	};
 
-	for (size_t i = 0; i < b->series_count; i++) {
-		if (b->series[i].metric != m)
-			continue;
-		snprintf(name, sizeof(name), "%s{%s}", names[m],
-		         b->series[i].labels);
-		fn(arg, name, b->series[i].value);
-		count++;
-	}
-	return count;
+	(void)snprintf(name, sizeof(name), "%s%s%s%s%s", f->name, suffix,
+	               labels[0] != '\0' ? "{" : "", labels,
+	               labels[0] != '\0' ? "}" : "");
+	if (seconds)
+		print_seconds((uint64_t)value, text);
+	else
+		(void)snprintf(text, sizeof(text), "%lld", (long long)value);
+	s->fn(s->arg, &sample);
 }
 
-void metric_walk(metric_fn *fn, void *arg)
+static void show_series(const struct show *s, enum metric m)
 {
-	struct block *sum = xcalloc(1, sizeof(*sum));
+	for (size_t i = 0; i < s->sum->series_count; i++) {
+		const struct series *one = &s->sum->series[i];
 
-	if (all == NULL)
-		add_block(sum, here);
-	for (size_t i = 0; i < all_count; i++)
-		add_block(sum, all[i]);
-	for (unsigned i = 0; i < METRICS; i++) {
-		enum metric m = (enum metric)i;
+		if (one->metric == m)
+			tell(s, rows[m].family, "", one->labels, one->value,
+			     false);
+	}
+}
 
-		if (walk_series(sum, m, fn, arg) == 0)
-			fn(arg, names[m], sum->values[i]);
+static void show_row(const struct show *s, enum metric m)
+{
+	const struct row *row = &rows[m];
+	enum kind kind = kind_of(m);
+	int64_t value = s->sum->values[m];
+
+	if (row->has_series) {
+		show_series(s, m);
+		return;
+	}
+	if (kind == TIME && value == 0)
+		return;
+	if (kind == SINCE && value != 0)
+		value = value < s->now_ms ? s->now_ms - value : 0;
+	tell(s, row->family, "", row->labels, value, kind == SINCE);
+}
+
+static void show_histogram(const struct show *s, enum metric_duration d)
+{
+	enum family_id family = durations[d].family;
+	const struct histogram *h = &s->sum->histograms[d];
+	int64_t count = 0;
+	char bound[VALUE_MAX];
+	char labels[LABELS_MAX];
+
+	for (size_t i = 0; i <= BOUNDS; i++) {
+		if (i < BOUNDS)
+			print_seconds(durations[d].bounds_ms[i], bound);
+		else
+			(void)snprintf(bound, sizeof(bound), "+Inf");
+		(void)snprintf(labels, sizeof(labels), "le=\"%s\"", bound);
+		add(&count, h->counts[i]);
+		tell(s, family, "_bucket", labels, count, false);
+	}
+	tell(s, family, "_sum", "", h->sum_ms, true);
+	tell(s, family, "_count", "", count, false);
+}
+
+static void show_family(const struct show *s, enum family_id family)
+{
+	for (unsigned m = 0; m < METRICS; m++) {
+		if (rows[m].family == family)
+			show_row(s, (enum metric)m);
+	}
+	for (unsigned d = 0; d < METRIC_DURATIONS; d++) {
+		if (durations[d].family == family)
+			show_histogram(s, (enum metric_duration)d);
+	}
+}
+
+void metric_show(int64_t now_ms, metric_fn *fn, void *arg)
+{
+	struct block *sum = gather();
+	const struct show s = { now_ms, fn, arg, sum };
+
+	for (unsigned i = 0; i < FAMILIES; i++) {
+		if (families[i].name != NULL)
+			show_family(&s, (enum family_id)i);
 	}
 	free(sum);
+}
+
+static void log_sample(void *arg, const struct metric_sample *sample)
+{
+	const struct log_ctx *log = arg;
+
+	if (sample->value != 0)
+		log_info(log, "metric name=%s value=%s", sample->name,
+		         sample->text);
+}
+
+void metric_log(const struct log_ctx *log, int64_t now_ms)
+{
+	metric_show(now_ms, log_sample, mem_unconst(log));
 }

@@ -307,6 +307,7 @@ static void end(struct child *c, int status)
 	c->pid = 0;
 	c->is_ready = false;
 	c->is_reloading = false;
+	metric_gone(c->id + 1);
 	if (c->is_wanted)
 		replace(c, loop_now_ms(all->loop) - c->since_ms);
 	all->opts->ended(all->arg, c);

@@ -81,22 +81,13 @@ static void on_reload(int signo, void *arg)
 	notify_ready("serving");
 }
 
-static void log_metric(void *arg, const char *name, int64_t value)
+static void on_dump(int signo, void *arg)
 {
 	const struct single *s = arg;
 
-	if (value != 0)
-		log_info(&s->log, "metric name=%s value=%lld", name,
-		         (long long)value);
-}
-
-static void on_dump(int signo, void *arg)
-{
-	struct single *s = arg;
-
 	(void)signo;
 	log_info(&s->log, "SIGUSR1: every metric that is not 0");
-	metric_walk(log_metric, s);
+	metric_log(&s->log, loop_wall_ms(s->loop));
 }
 
 /* prepare does what may need the rights that this process was started with,

@@ -195,21 +195,21 @@ struct wanted_metric {
 	bool found;
 };
 
-static void on_metric(void *arg, const char *name, int64_t value)
+static void on_metric(void *arg, const struct metric_sample *sample)
 {
 	struct wanted_metric *w = arg;
 
-	if (!str_eq(w->name, str_of(name)))
+	if (!str_eq(w->name, str_of(sample->name)))
 		return;
 	w->found = true;
-	w->value = value;
+	w->value = sample->value;
 }
 
 static void step_metric(const struct str *args)
 {
 	struct wanted_metric w = { .name = args[0] };
 
-	metric_walk(on_metric, &w);
+	metric_show(0, on_metric, &w);
 	if (w.value != (int64_t)word_number(args[1]))
 		script_fail("%.*s is %" PRId64 "%s", SHOW(args[0]), w.value,
 		            w.found ? "" : " (there is none)");

@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "net/address.h"
 #include "net/loop_io.h"
 #include "net/proxy_protocol.h"
@@ -39,7 +40,9 @@ struct dial {
 	bool header_sent;
 	dial_done_fn *done;
 	void *arg;
+	uint64_t begun_ms;
 	uint64_t due_ms;
+	bool is_backend;
 	struct resolve *query; /* while resolving */
 	struct resolve_address list[TRIES_MAX];
 	size_t count;
@@ -146,6 +149,9 @@ static void on_open(void *arg)
 		return;
 	d->stream = NULL;
 	stream_set_handler(stream, NULL, NULL);
+	if (d->is_backend)
+		metric_observe(METRIC_BACKEND_CONNECT,
+		               loop_now_ms(d->loop) - d->begun_ms);
 	finish(d, ERR_OK, stream);
 }
 
@@ -348,7 +354,9 @@ struct dial *dial_start(struct loop *loop, struct resolver *resolver,
 	d->done = done;
 	d->arg = arg;
 	d->fd = -1;
-	d->due_ms = loop_now_ms(loop) + deadline_ms;
+	d->begun_ms = loop_now_ms(loop);
+	d->due_ms = d->begun_ms + deadline_ms;
+	d->is_backend = target->is_backend;
 	d->timer = loop_timer_new(loop, on_time, d);
 	loop_timer_set(d->timer, deadline_ms);
 	d->query = resolve_start(resolver, d->host, d->port, on_resolved, d);

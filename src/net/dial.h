@@ -33,6 +33,7 @@ struct dial_target {
 	bool starttls;       /* |tls| is for dial_start_tls: connect plain */
 	enum dial_forward forward;
 	const char *name; /* to verify and for SNI; NULL: |host| */
+	bool is_backend;  /* how long it takes is counted */
 };
 
 /* For whom: the client, and the address of ours that it connected to. */

@@ -12,13 +12,11 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/rand.h"
 #include "imap/capability.h"
 #include "net/address.h"
 #include "proxy/probe.h"
-
-/* How old the lists may get. */
-#define BACKEND_FRESH_MS ((uint64_t)300 * 1000)
 
 /* While it is down: nobody waits much longer than that for its return. */
 #define BACKEND_RETRY_MIN_MS 1000
@@ -53,6 +51,7 @@ struct backend {
 	struct loop *loop;
 	struct resolver *resolver;
 	const struct dial_target *target;
+	uint64_t fresh_ms; /* how old the lists may get */
 	loop_fn *changed;
 	void *arg;
 	char name[ADDRESS_NAME_MAX];
@@ -84,6 +83,12 @@ static void set_down(struct backend *b, const char *why)
 	}
 	log_error(&b->log, "backend %s is down: %s", b->name, why);
 	backend_set_state(b, BACKEND_DOWN);
+}
+
+/* seen: it answered just now. */
+static void seen(const struct backend *b)
+{
+	metric_set(METRIC_BACKEND_SEEN_MS, (int64_t)loop_now_ms(b->loop));
 }
 
 static void set_up(struct backend *b)
@@ -140,6 +145,7 @@ static void learn(struct backend *b, const struct imap_opening *o)
 	keep(b, buf_str(&o->greeting_list), &b->greeting);
 	keep(b, buf_str(&o->list), &b->capability);
 	b->is_known = true;
+	seen(b);
 	complain_of_id(b);
 	set_up(b);
 	b->changed(b->arg); /* the lists */
@@ -158,7 +164,7 @@ static void on_probed(void *arg, const struct imap_opening *opening,
 	}
 	learn(b, opening);
 	backoff_reset(&b->backoff);
-	loop_timer_set(b->timer, BACKEND_FRESH_MS);
+	loop_timer_set(b->timer, b->fresh_ms);
 }
 
 static void start_probe(void *arg)
@@ -180,8 +186,8 @@ static void probe_now(struct backend *b)
 }
 
 struct backend *backend_new(struct loop *loop, struct resolver *resolver,
-                            const struct dial_target *target, loop_fn *changed,
-                            void *arg)
+                            const struct dial_target *target, uint64_t fresh_ms,
+                            loop_fn *changed, void *arg)
 {
 	struct backend *b = xcalloc(1, sizeof(*b));
 
@@ -189,6 +195,7 @@ struct backend *backend_new(struct loop *loop, struct resolver *resolver,
 	b->loop = loop;
 	b->resolver = resolver;
 	b->target = target;
+	b->fresh_ms = fresh_ms;
 	b->changed = changed;
 	b->arg = arg;
 	(void)address_name(target->host, target->port, b->name);
@@ -267,6 +274,7 @@ void backend_doubt(struct backend *b)
 void backend_answered(struct backend *b)
 {
 	b->answered = true;
+	seen(b);
 	if (b->state == BACKEND_NEW)
 		set_up(b);
 }

@@ -2,13 +2,14 @@
 /*
  * backend - what is known of a backend without logging in: whether it can be
  * reached, and the two lists of capabilities that it shows then. Both are asked
- * for by a probe connection, every few minutes while it is up and every few
- * seconds while it is down.
+ * for by a probe connection, now and then while it is up and every few seconds
+ * while it is down.
  */
 #ifndef PROXY_BACKEND_H
 #define PROXY_BACKEND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/str.h"
 #include "net/dial.h"
@@ -20,11 +21,12 @@ struct backend;
 /* Octets of a list; a longer one is not taken. */
 #define BACKEND_LIST_MAX ((size_t)8192)
 
-/* backend_new starts probing |target|, which is borrowed, at once. |changed| is
- * called whenever it comes up, goes down or was probed. */
+/* backend_new starts probing |target|, which is borrowed, at once, and while it
+ * is up |fresh_ms| later. |changed| is called whenever it comes up, goes down
+ * or was probed. */
 struct backend *backend_new(struct loop *loop, struct resolver *resolver,
-                            const struct dial_target *target, loop_fn *changed,
-                            void *arg);
+                            const struct dial_target *target, uint64_t fresh_ms,
+                            loop_fn *changed, void *arg);
 void backend_free(struct backend **b);
 
 /* backend_target is where to dial for a login. */

@@ -72,7 +72,7 @@ static void on_news(void *arg)
 }
 
 struct backends *backends_new(struct loop *loop, struct resolver *resolver,
-                              const struct routes *routes)
+                              const struct routes *routes, uint64_t fresh_ms)
 {
 	struct backends *all = xcalloc(1, sizeof(*all));
 
@@ -82,7 +82,7 @@ struct backends *backends_new(struct loop *loop, struct resolver *resolver,
 	buf_init(&all->capability, BACKEND_LIST_MAX);
 	for (size_t i = 0; i < routes->target_count; i++)
 		all->list[i] = backend_new(loop, resolver, &routes->targets[i],
-		                           on_news, all);
+		                           fresh_ms, on_news, all);
 	return all;
 }
 

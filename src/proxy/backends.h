@@ -8,6 +8,7 @@
 #define PROXY_BACKENDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/str.h"
 #include "net/loop.h"
@@ -17,9 +18,10 @@
 struct backend;
 struct backends;
 
-/* backends_new starts probing each of |routes|, which is borrowed. */
+/* backends_new starts probing each of |routes|, which is borrowed; what is
+ * known of one that is up gets |fresh_ms| old. */
 struct backends *backends_new(struct loop *loop, struct resolver *resolver,
-                              const struct routes *routes);
+                              const struct routes *routes, uint64_t fresh_ms);
 void backends_free(struct backends **all);
 
 /* backends_find returns the backend of |user|, the name as given at login;

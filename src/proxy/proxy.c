@@ -37,7 +37,8 @@ int proxy_new(struct loop *loop, struct resolver *resolver,
 
 	p->log = (struct log_ctx){ .area = LOG_PROXY };
 	p->opts = *opts;
-	p->backends = backends_new(loop, resolver, opts->routes);
+	p->backends = backends_new(loop, resolver, opts->routes,
+	                           (uint64_t)opts->fresh_s * 1000);
 	p->env = (struct session_env){
 		.loop = loop,
 		.resolver = resolver,

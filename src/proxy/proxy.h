@@ -52,7 +52,8 @@ struct proxy_opts {
 	unsigned login_failures;             /* 5 per session */
 	unsigned login_s;                    /* 60 */
 	unsigned idle_s;                     /* 1860 */
-	const char *trace_user;              /* NULL none, "all" everyone */
+	unsigned fresh_s; /* 300: how old what is known of a backend may get */
+	const char *trace_user; /* NULL none, "all" everyone */
 	/* Sessions are called by the numbers from |id_first| on, each by
 	 * |id_step| higher: those of several proxies differ. 0: 1. */
 	unsigned id_first;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/metric.h"
 #include "imap/mailbox.h"
 #include "imap/xaps.h"
 #include "proxy/client.h"
@@ -127,8 +128,8 @@ static size_t echoed(const struct registration *r, struct service_mailbox *list)
 	return n;
 }
 
-/* answer ends the registration with its OK. */
-static void answer(struct session *s)
+/* answer ends the registration with its OK; |stored| 0: it is on disk. */
+static void answer(struct session *s, int stored)
 {
 	struct registration *r = s->registration;
 	struct service_mailbox *list = xcalloc(r->count, sizeof(*list));
@@ -152,6 +153,9 @@ static void answer(struct session *s)
 	         log_safe(s->user, &user),
 	         log_token(r->command.device_token, &token),
 	         imap_xaps_version(&r->command), r->count, n, unproved);
+	metric_add(stored == ERR_OK ? METRIC_REGISTRATION_COMMANDS_OK
+	                            : METRIC_REGISTRATION_COMMANDS_MEMORY,
+	           1);
 	registration_free(s);
 	session_set_input(s, INPUT_COMMAND);
 	if (rc != 0)
@@ -171,7 +175,7 @@ static void on_stored(void *arg, int rc)
 	if (s == NULL)
 		return;
 	log_debug(&s->log, "registration stored: %s", err_text(rc));
-	answer(s);
+	answer(s, rc);
 }
 
 static void store(struct session *s)
@@ -290,7 +294,7 @@ static void on_timer(void *arg)
 		store(s);
 		break;
 	case REGISTER_STORE:
-		answer(s);
+		answer(s, ERR_TIMEOUT);
 		break;
 	case REGISTER_STAGES:
 		break;
@@ -338,6 +342,7 @@ void register_command(struct session *s, struct str command)
 	struct str tag = client_tag(command);
 
 	if (imap_xaps_parse(command, &parsed, &why) != 0) {
+		metric_add(METRIC_REGISTRATION_COMMANDS_BAD, 1);
 		(void)err_set(&text, ERR_PARSE, "BAD %s", why.text);
 		session_reply(s, tag, STR_NULL, text.text);
 		return;

@@ -38,12 +38,27 @@
 
 #define SESSION_TRACE_MAX ((size_t)1024)
 
+static_assert(METRIC_SESSIONS_RELAY - METRIC_SESSIONS_OPENING ==
+                      SESSION_CLOSING - SESSION_OPENING - 1,
+              "every state but the last is counted");
+
+/* count: one session more, or less, is in |state|. */
+static void count(enum session_state state, int by)
+{
+	if (state != SESSION_CLOSING)
+		metric_change((enum metric)(METRIC_SESSIONS_OPENING +
+		                            (state - SESSION_OPENING)),
+		              by);
+}
+
 void session_set_state(struct session *s, enum session_state to)
 {
 	assert(session_state_allowed(s->state, to));
 	log_debug(&s->log, "state %s -> %s", session_state_name(s->state),
 	          session_state_name(to));
+	count(s->state, -1);
 	s->state = to;
+	count(s->state, 1);
 }
 
 void session_set_input(struct session *s, enum session_input to)
@@ -106,11 +121,14 @@ void session_to_client(struct session *s, struct str bytes)
 	if (s->state == SESSION_CLOSING || bytes.len == 0)
 		return;
 	rc = stream_write(s->client, bytes);
-	if (rc != 0)
+	if (rc != 0) {
 		session_close(s, rc == ERR_LIMIT ? "client does not read"
 		                                 : "client lost");
-	else
-		s->bytes_out += bytes.len;
+		return;
+	}
+	s->bytes_out += bytes.len;
+	if (s->state == SESSION_RELAY)
+		metric_add(METRIC_RELAYED_TO_CLIENT, bytes.len);
 }
 
 void session_to_backend(struct session *s, struct str bytes)
@@ -121,6 +139,8 @@ void session_to_backend(struct session *s, struct str bytes)
 	 * its end reported then. */
 	if (stream_write(s->backend, bytes) == ERR_LIMIT)
 		session_close(s, "backend does not read");
+	else if (s->state == SESSION_RELAY)
+		metric_add(METRIC_RELAYED_TO_SERVER, bytes.len);
 }
 
 bool session_may_insert(const struct session *s)
@@ -380,6 +400,8 @@ static void on_client_error(void *arg, int rc, const char *why)
 
 	log_debug(&s->log, "client lost: %s (%s)", why, err_text(rc));
 	(void)err_set(&text, rc, "client: %s", why);
+	if (rc == ERR_TLS && s->state == SESSION_OPENING)
+		metric_add(METRIC_TLS_HANDSHAKES_FAILED, 1);
 	session_close(s, rc == ERR_TLS || s->state == SESSION_OPENING
 	                         ? text.text
 	                         : "client lost");
@@ -545,6 +567,8 @@ struct session *session_new(const struct session_env *env, int fd, uint64_t id,
 	s->env = env;
 	s->door = door;
 	s->state = SESSION_OPENING;
+	count(s->state, 1);
+	metric_add(METRIC_SESSIONS_ACCEPTED, 1);
 	s->input = INPUT_COMMAND;
 	identify_forget(s);
 	imap_framer_init(&s->from_client, IMAP_CLIENT);

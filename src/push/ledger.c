@@ -330,6 +330,7 @@ struct ledger *ledger_new(struct loop *loop, struct store *store,
 	l->retry = loop_timer_new(loop, on_retry, l);
 	backoff_init(&l->backoff, RETRY_MIN_MS, RETRY_MAX_MS);
 	STAILQ_INIT(&l->waiters);
+	TAILQ_INIT(&l->owed);
 	TAILQ_INIT(&l->changed);
 	TAILQ_INIT(&l->writing);
 	store_load(store, on_loaded, l);

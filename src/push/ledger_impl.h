@@ -46,6 +46,7 @@ TAILQ_HEAD(ledger_row_list, ledger_row);
 struct ledger_pending {
 	struct ledger_row base; /* gone and clean: there is none */
 	struct store_pending row;
+	TAILQ_ENTRY(ledger_pending) by_age; /* unless gone */
 };
 
 struct ledger_registration {
@@ -125,6 +126,7 @@ struct ledger {
 	struct ledger_user *users;                 /* hash */
 	struct ledger_registration *registrations; /* hash */
 	size_t pending_count;
+	TAILQ_HEAD(ledger_ages, ledger_pending) owed; /* the oldest first */
 	struct ledger_row_list changed;
 	struct ledger_row_list writing;
 };

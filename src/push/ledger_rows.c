@@ -232,6 +232,12 @@ static void note(struct ledger *l, struct ledger_registration *r)
 	ledger_mark(l, &r->base);
 }
 
+static void count_registrations(const struct ledger *l)
+{
+	metric_set(METRIC_REGISTRATIONS,
+	           (int64_t)HASH_CNT(by_id, l->registrations));
+}
+
 void ledger_registration_insert(struct ledger *l,
                                 const struct store_registration *row)
 {
@@ -246,6 +252,7 @@ void ledger_registration_insert(struct ledger *l,
 	r->pending.row.registration_id = r->row.id;
 	TAILQ_INSERT_TAIL(&r->user->registrations, r, of_user);
 	HASH_ADD(by_id, l->registrations, row.id, sizeof(r->row.id), r);
+	count_registrations(l);
 	note(l, r);
 }
 
@@ -309,11 +316,35 @@ uint64_t ledger_registration_put(struct ledger *l,
 	return copy.id;
 }
 
-/* count_pending: one more push is owed, or one less. */
-static void count_pending(struct ledger *l, bool more)
+/* count_owed shows how many pushes are owed, and since when. */
+static void count_owed(const struct ledger *l)
 {
-	l->pending_count = more ? l->pending_count + 1 : l->pending_count - 1;
+	const struct ledger_pending *oldest = TAILQ_FIRST(&l->owed);
+
 	metric_set(METRIC_QUEUE_DEPTH, (int64_t)l->pending_count);
+	metric_set(METRIC_QUEUE_OLDEST,
+	           oldest != NULL ? oldest->row.event_ms : 0);
+}
+
+/* owe puts |p| where it belongs by its age: behind all others, mostly. */
+static void owe(struct ledger *l, struct ledger_pending *p)
+{
+	struct ledger_pending *before = TAILQ_LAST(&l->owed, ledger_ages);
+
+	while (before != NULL && before->row.event_ms > p->row.event_ms)
+		before = TAILQ_PREV(before, ledger_ages, by_age);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&l->owed, before, p, by_age);
+	else
+		TAILQ_INSERT_HEAD(&l->owed, p, by_age);
+	l->pending_count++;
+}
+
+/* owe_not: |p|, which is not gone, is owed no more. */
+static void owe_not(struct ledger *l, struct ledger_pending *p)
+{
+	TAILQ_REMOVE(&l->owed, p, by_age);
+	l->pending_count--;
 }
 
 void ledger_registration_remove(struct ledger *l, uint64_t id)
@@ -325,9 +356,11 @@ void ledger_registration_remove(struct ledger *l, uint64_t id)
 		return;
 	u = r->user;
 	HASH_DELETE(by_id, l->registrations, r);
+	count_registrations(l);
 	TAILQ_REMOVE(&u->registrations, r, of_user);
 	if (!r->pending.base.gone)
-		count_pending(l, false);
+		owe_not(l, &r->pending);
+	count_owed(l);
 	unlist(l, &r->pending.base); /* the store deletes it with this one */
 	free_pending_row(&r->pending.row);
 	r->pending.base.gone = true;
@@ -430,11 +463,13 @@ void ledger_pending_put(struct ledger *l, const struct store_pending *row)
 	for (size_t i = 0; i < row->mailbox_count; i++)
 		names[i] = str_dup(row->mailboxes[i]);
 	copy.mailboxes = names;
+	if (!r->pending.base.gone)
+		owe_not(l, &r->pending);
 	free_pending_row(&r->pending.row);
 	r->pending.row = copy;
-	if (r->pending.base.gone)
-		count_pending(l, true);
 	r->pending.base.gone = false;
+	owe(l, &r->pending);
+	count_owed(l);
 	ledger_mark(l, &r->pending.base);
 }
 
@@ -444,9 +479,10 @@ void ledger_pending_remove(struct ledger *l, uint64_t registration_id)
 
 	if (r == NULL || r->pending.base.gone)
 		return;
+	owe_not(l, &r->pending);
+	count_owed(l);
 	free_pending_row(&r->pending.row);
 	r->pending.base.gone = true;
-	count_pending(l, false);
 	ledger_mark(l, &r->pending.base);
 }
 
@@ -596,5 +632,6 @@ void ledger_rows_free(struct ledger *l)
 		next = u->by_name.next;
 		free_user(u);
 	}
+	TAILQ_INIT(&l->owed);
 	l->pending_count = 0;
 }

@@ -382,6 +382,14 @@ static bool judge(struct queue *q, struct entry *e,
 
 /* What an answer means for all. */
 
+/* time_push: how long it took since the event that caused it. */
+static void time_push(const struct queue *q, const struct store_pending *row)
+{
+	int64_t ms = loop_wall_ms(q->loop) - row->event_ms;
+
+	metric_observe(METRIC_PUSH, ms > 0 ? (uint64_t)ms : 0);
+}
+
 /* count counts an answer, and lets it vote on what is suspicious. */
 static void count(struct queue *q, const struct push_result *result)
 {
@@ -451,6 +459,8 @@ static void on_done(void *arg, uint64_t id, const struct push_result *result)
 	}
 	log_debug(&q->log, "push answered status=%d reason=%s attempts=%u",
 	          result->status, result->reason, row->attempts);
+	if (result->verdict == PUSH_DELIVERED)
+		time_push(q, row);
 	if (judge(q, e, reg, row, result) && result->status != 0)
 		registry_pushed(q->registry, id, result->status,
 		                result->reason);
@@ -549,6 +559,8 @@ struct queue *queue_new(struct loop *loop, struct ledger *ledger,
 	struct queue *q = xcalloc(1, sizeof(*q));
 
 	q->log.area = LOG_PUSH;
+	/* What appears with its first count has no rate. */
+	metric_add_labelled(METRIC_PUSHES, "status=\"200\",reason=\"\"", 0);
 	q->loop = loop;
 	q->ledger = ledger;
 	q->registry = registry;

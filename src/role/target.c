@@ -83,6 +83,7 @@ static int make_dial(const struct target *p, const struct files *f,
 		.starttls = p->parsed.scheme == CONF_IMAP_STARTTLS,
 		.forward = forward_of(p->forward),
 		.name = p->name,
+		.is_backend = true,
 	};
 	if (p->parsed.scheme == CONF_IMAP)
 		return ERR_OK;

@@ -56,7 +56,7 @@ static const char *const texts[] = {
 		" attempts = excluded.attempts, event_ms = excluded.event_ms",
 	[SQL_PENDING_DELETE] = "DELETE FROM pending WHERE registration = ?",
 	[SQL_PENDING_ALL] = "SELECT registration, generation, due_ms, attempts,"
-			    " event_ms FROM pending",
+			    " event_ms FROM pending ORDER BY event_ms",
 
 	[SQL_PENDING_MAILBOX_CLEAR] =
 		"DELETE FROM pending_mailbox WHERE registration = ?",

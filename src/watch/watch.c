@@ -47,14 +47,20 @@ enum account_state {
 static const struct {
 	const char *name;
 	unsigned to;
+	enum metric metric;
 } states[] = {
-	[ACCOUNT_NEW] = { "new", TO(QUEUED) | TO(DARK) },
-	[ACCOUNT_QUEUED] = { "queued", TO(CONNECTS) | TO(DARK) },
-	[ACCOUNT_CONNECTS] = { "connects", TO(WATCHED) | TO(WAITS) |
-	                                           TO(QUEUED) | TO(DARK) },
-	[ACCOUNT_WATCHED] = { "watched", TO(WAITS) | TO(DARK) },
-	[ACCOUNT_WAITS] = { "waits", TO(QUEUED) | TO(DARK) },
-	[ACCOUNT_DARK] = { "dark", TO(QUEUED) },
+	[ACCOUNT_NEW] = { "new", TO(QUEUED) | TO(DARK),
+	                  METRIC_WATCHERS_QUEUED },
+	[ACCOUNT_QUEUED] = { "queued", TO(CONNECTS) | TO(DARK),
+	                     METRIC_WATCHERS_QUEUED },
+	[ACCOUNT_CONNECTS] = { "connects",
+	                       TO(WATCHED) | TO(WAITS) | TO(QUEUED) | TO(DARK),
+	                       METRIC_WATCHERS_CONNECTS },
+	[ACCOUNT_WATCHED] = { "watched", TO(WAITS) | TO(DARK),
+	                      METRIC_WATCHERS_IDLE },
+	[ACCOUNT_WAITS] = { "waits", TO(QUEUED) | TO(DARK),
+	                    METRIC_WATCHERS_WAITS },
+	[ACCOUNT_DARK] = { "dark", TO(QUEUED), METRIC_WATCHERS_DARK },
 };
 
 static_assert(sizeof(states) / sizeof(states[0]) == ACCOUNT_STATES,
@@ -74,6 +80,7 @@ struct account {
 	uint64_t since_ms;     /* of the state */
 	uint64_t dark_from_ms; /* DARK: who registered since then is awake */
 	uint32_t failures;     /* in a row */
+	bool polls;            /* WATCHED: by polls, when that began */
 	TAILQ_ENTRY(account) entry; /* QUEUED */
 	UT_hash_handle hh;
 };
@@ -117,6 +124,14 @@ static void account_wake(struct account *a)
 		wake_start(&a->wake);
 }
 
+/* account_metric is where |a| is counted. */
+static enum metric account_metric(const struct account *a)
+{
+	return a->state == ACCOUNT_WATCHED && a->polls
+	               ? METRIC_WATCHERS_POLL
+	               : states[a->state].metric;
+}
+
 /* account_leave and account_enter keep the books of the states. */
 static void account_leave(struct account *a)
 {
@@ -124,6 +139,7 @@ static void account_leave(struct account *a)
 		TAILQ_REMOVE(&a->crowd->queued, a, entry);
 	a->crowd->counts[a->state]--;
 	a->watch->watched -= a->state == ACCOUNT_WATCHED;
+	metric_change(account_metric(a), -1);
 }
 
 static void account_enter(struct account *a, enum account_state state)
@@ -134,6 +150,7 @@ static void account_enter(struct account *a, enum account_state state)
 		TAILQ_INSERT_TAIL(&a->crowd->queued, a, entry);
 	a->crowd->counts[state]++;
 	a->watch->watched += state == ACCOUNT_WATCHED;
+	metric_change(account_metric(a), 1);
 	watch_count(a->watch);
 }
 
@@ -257,6 +274,7 @@ static void on_watching(void *arg)
 	struct account *a = arg;
 	struct log_text user;
 
+	a->polls = watcher_polls(a->watcher);
 	account_set_state(a, ACCOUNT_WATCHED);
 	a->failures = 0;
 	log_info(&a->log, "watching user=%s", log_safe(a->user, &user));

@@ -679,6 +679,11 @@ struct watcher *watcher_new(const struct watcher_env *env,
 	return w;
 }
 
+bool watcher_polls(const struct watcher *w)
+{
+	return w->dialogue.state == DIALOGUE_REST;
+}
+
 void watcher_refresh(struct watcher *w)
 {
 	w->stale = true;

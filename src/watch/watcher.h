@@ -58,6 +58,10 @@ struct watcher *watcher_new(const struct watcher_env *env,
                             struct aside *aside, const struct log_ctx *log,
                             const struct watcher_handler *handler, void *arg);
 
+/* watcher_polls: INBOX is listened to by a poll now and then, for lack of IDLE;
+ * to be asked from |on_watching| on. */
+bool watcher_polls(const struct watcher *w);
+
 /* watcher_refresh: what the user's devices want may have changed. */
 void watcher_refresh(struct watcher *w);
 

@@ -48,6 +48,7 @@ void stage_init(struct stage *st)
 		.login_failures = 3,
 		.login_s = 60,
 		.idle_s = 1860,
+		.fresh_s = 300,
 	};
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/metric.h"
 #include "net/address.h"
 #include "net/dial.h"
 #include "net/listen.h"
@@ -134,9 +135,28 @@ static void expect_why(const struct rig *rig, int rc, const char *before,
 
 /* --- dial ----------------------------------------------------------------- */
 
+static void note_connects(void *arg, const struct metric_sample *sample)
+{
+	int64_t *count = arg;
+
+	if (strcmp(sample->name,
+	           "imapbell_backend_connect_duration_seconds_count") == 0)
+		*count = sample->value;
+}
+
+/* connects_counted is how many took a time that was counted. */
+static int64_t connects_counted(void)
+{
+	int64_t count = -1;
+
+	metric_show(0, note_connects, &count);
+	return count;
+}
+
 static void connects(void **state)
 {
 	struct dial_target target = { .host = "127.0.0.1" };
+	int64_t before = connects_counted();
 	struct rig rig;
 
 	(void)state;
@@ -145,6 +165,7 @@ static void connects(void **state)
 	dial(&rig, &target, 5000);
 	assert_int_equal(rig.rc, ERR_OK);
 	testnet_run(&rig.net, was_accepted, &rig);
+	assert_int_equal(connects_counted(), before);
 	assert_int_equal(send(rig.accepted[0], "hello", 5, 0), 5);
 	end_wait(&rig.end, 5);
 	rig_done(&rig);
@@ -152,7 +173,8 @@ static void connects(void **state)
 
 static void connects_by_name(void **state)
 {
-	struct dial_target target = { .host = "localhost" };
+	struct dial_target target = { .host = "localhost", .is_backend = true };
+	int64_t before = connects_counted();
 	struct rig rig;
 
 	(void)state;
@@ -161,6 +183,7 @@ static void connects_by_name(void **state)
 	target.port = rig.port;
 	dial(&rig, &target, 5000);
 	assert_int_equal(rig.rc, ERR_OK);
+	assert_int_equal(connects_counted(), before + 1);
 	rig_done(&rig);
 }
 

@@ -177,13 +177,18 @@ static void doubts_share_a_probe(void **arg)
 /* A probe that fails while others are let in is the probe's trouble. */
 static void logins_outweigh_a_probe(void **arg)
 {
+	int64_t probed_ms;
 	struct stage st;
 
 	(void)arg;
 	begin(&st);
 	fake_dial_hang(st.loop);
 	fake_clock_advance(st.loop, 300 * 1000);
+	probed_ms = metric_get(METRIC_BACKEND_SEEN_MS);
 	is_let_in(&st);
+	assert_int_equal(metric_get(METRIC_BACKEND_SEEN_MS),
+	                 loop_now_ms(st.loop));
+	assert_int_equal(loop_now_ms(st.loop) - probed_ms, 300 * 1000);
 	fake_clock_advance(st.loop, 10 * 1000);
 	is_up(true);
 	/* One that began later has no such excuse. */

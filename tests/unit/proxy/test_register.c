@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/metric.h"
 #include "proxy/ask.h"
 #include "stage/stage.h"
 #include "unit/unit.h"
@@ -335,6 +336,7 @@ static void over_the_limit_is_not_echoed(void **arg)
 
 static void what_does_not_parse_is_bad(void **arg)
 {
+	int64_t bad = metric_get(METRIC_REGISTRATION_COMMANDS_BAD);
 	struct stage st;
 
 	(void)arg;
@@ -343,6 +345,7 @@ static void what_does_not_parse_is_bad(void **arg)
 	             "7 XAPPLEPUSHSERVICE aps-version (\r\n8 NOOP\r\n");
 	assert_true(str_starts(fake_written(st.client), STR("6 BAD ")));
 	stage_sees_b(&st, "8 NOOP\r\n");
+	assert_int_equal(metric_get(METRIC_REGISTRATION_COMMANDS_BAD) - bad, 2);
 	service_heard(&st, "logged-in user\n");
 	stage_done(&st);
 }
@@ -350,6 +353,7 @@ static void what_does_not_parse_is_bad(void **arg)
 static void literals_are_asked_for(void **arg)
 {
 	struct asked a;
+	int64_t ok;
 	struct stage st;
 
 	(void)arg;
@@ -359,11 +363,13 @@ static void literals_are_asked_for(void **arg)
 	stage_b(&st, "a OK\r\n");
 	stage_sees_c(&st, "a OK\r\n+ OK\r\n");
 	fake_written_clear(st.backend);
+	ok = metric_get(METRIC_REGISTRATION_COMMANDS_OK);
 	stage_c(&st,
 	        "2 aps-account-id {4+}\r\nABCD aps-device-token " TOKEN "\r\n");
 	asked(&st, &a);
 	status(&st, &a, 0, "OK");
 	stage_sees_c(&st, ECHO("INBOX") END);
+	assert_int_equal(metric_get(METRIC_REGISTRATION_COMMANDS_OK) - ok, 1);
 	stage_done(&st);
 }
 
@@ -382,6 +388,7 @@ static void too_large_is_bad_and_swallowed(void **arg)
 /* Mail first: a push side that hangs costs seconds, not the session. */
 static void push_side_hangs(void **arg)
 {
+	int64_t kept = metric_get(METRIC_REGISTRATION_COMMANDS_MEMORY);
 	struct asked a;
 	struct stage st;
 
@@ -395,6 +402,8 @@ static void push_side_hangs(void **arg)
 	status(&st, &a, 0, "OK");
 	fake_clock_advance(st.loop, 5000);
 	stage_sees_c(&st, ECHO("INBOX") END);
+	assert_int_equal(metric_get(METRIC_REGISTRATION_COMMANDS_MEMORY) - kept,
+	                 1);
 	fake_service_release(st.service);
 	fake_run(st.loop);
 	stage_c(&st, "7 NOOP\r\n");

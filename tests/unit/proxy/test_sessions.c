@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* How many there may be, who has to go, and the drain. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/metric.h"
+#include "proxy/session_state.h"
 #include "stage/stage.h"
 #include "unit/unit.h"
 
@@ -312,6 +317,75 @@ static void drain_of_nobody_is_empty(void **arg)
 	stage_done(&st);
 }
 
+static int64_t in(enum session_state state)
+{
+	return metric_get((enum metric)(METRIC_SESSIONS_OPENING + (int)state));
+}
+
+static void counted_in_their_state(void **arg)
+{
+	int64_t accepted = metric_get(METRIC_SESSIONS_ACCEPTED);
+	int64_t to_client = metric_get(METRIC_RELAYED_TO_CLIENT);
+	int64_t to_server = metric_get(METRIC_RELAYED_TO_SERVER);
+	struct stage st;
+
+	(void)arg;
+	stage_init(&st);
+	stage_start(&st);
+	stage_client(&st);
+	assert_int_equal(in(SESSION_PRELOGIN), 1);
+	assert_int_equal(in(SESSION_OPENING), 0);
+	fake_push(st.client, STR("a LOGIN user pw\r\n"));
+	fake_run(st.loop);
+	assert_int_equal(in(SESSION_PRELOGIN), 0);
+	assert_int_equal(in(SESSION_LOGIN), 1);
+	st.backend = fake_dial_connect(st.loop, 0);
+	fake_run(st.loop);
+	stage_b(&st, STAGE_GREETING);
+	stage_b(&st, "a OK\r\n");
+	assert_int_equal(in(SESSION_LOGIN), 0);
+	assert_int_equal(in(SESSION_RELAY), 1);
+	to_client += strlen("a OK\r\n"); /* the first that is relayed */
+	stage_c(&st, "b NOOP\r\n");
+	stage_b(&st, "b OK noop\r\n");
+	assert_int_equal(metric_get(METRIC_RELAYED_TO_SERVER) - to_server,
+	                 strlen("b NOOP\r\n"));
+	assert_int_equal(metric_get(METRIC_RELAYED_TO_CLIENT) - to_client,
+	                 strlen("b OK noop\r\n"));
+	assert_int_equal(metric_get(METRIC_SESSIONS_ACCEPTED) - accepted, 1);
+	fake_push_eof(st.client);
+	fake_run(st.loop);
+	assert_int_equal(in(SESSION_RELAY), 0);
+	stage_done(&st);
+}
+
+static void note_label(void *arg, const struct metric_sample *sample)
+{
+	char(*text)[64] = arg;
+	size_t found = 0;
+
+	while (text[found][0] != '\0')
+		found++;
+	if (strcmp(sample->family, "imapbell_sessions") == 0)
+		snprintf(text[found], sizeof(text[found]), "%s", sample->name);
+}
+
+/* The label of a state is its name. */
+static void labels_are_the_names_of_states(void **arg)
+{
+	char text[SESSION_STATES][64] = { { '\0' } };
+	char wanted[64];
+
+	(void)arg;
+	metric_show(0, note_label, text);
+	for (int i = 0; i < SESSION_CLOSING; i++) {
+		snprintf(wanted, sizeof(wanted),
+		         "imapbell_sessions{state=\"%s\"}",
+		         session_state_name((enum session_state)i));
+		assert_string_equal(text[i], wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +398,8 @@ int main(void)
 		cmocka_unit_test(network_of_ipv6_is_one),
 		cmocka_unit_test(who_is_gone_already_costs_nobody_his_place),
 		cmocka_unit_test(a_login_under_way_stays),
+		cmocka_unit_test(counted_in_their_state),
+		cmocka_unit_test(labels_are_the_names_of_states),
 		cmocka_unit_test(drain_lets_users_finish),
 		cmocka_unit_test(drain_ends_with_bye),
 		cmocka_unit_test(drain_says_nothing_inside_a_literal),

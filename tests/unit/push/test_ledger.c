@@ -436,6 +436,48 @@ static void operator_is_told_of_each_failure_and_of_its_end(void **state)
 	assert_int_equal(metric_get(METRIC_STORE_ERRORS), errors + 2);
 }
 
+/* owes owes |id| a push for what was seen at |event_ms|. */
+static void owes(struct testledger *f, uint64_t id, int64_t event_ms)
+{
+	const struct store_pending row = {
+		.registration_id = id,
+		.generation = 1,
+		.event_ms = event_ms,
+	};
+
+	ledger_pending_put(f->ledger, &row);
+}
+
+static void oldest_push_and_registrations_are_shown(void **state)
+{
+	struct testledger *f = *state;
+	uint64_t ids[3];
+
+	testledger_start(f);
+	for (size_t i = 0; i < 3; i++)
+		ids[i] = testledger_put_phone(f, "anna",
+		                              i == 0   ? "t1"
+		                              : i == 1 ? "t2"
+		                                       : "t3");
+	assert_int_equal(metric_get(METRIC_REGISTRATIONS), 3);
+	owes(f, ids[0], 3000);
+	owes(f, ids[1], 2000); /* by a clock that was put back */
+	owes(f, ids[2], 2500);
+	assert_int_equal(metric_get(METRIC_QUEUE_DEPTH), 3);
+	assert_int_equal(metric_get(METRIC_QUEUE_OLDEST), 2000);
+	owes(f, ids[1], 4000); /* settled, but for what came since */
+	assert_int_equal(metric_get(METRIC_QUEUE_DEPTH), 3);
+	assert_int_equal(metric_get(METRIC_QUEUE_OLDEST), 2500);
+	ledger_pending_remove(f->ledger, ids[2]);
+	assert_int_equal(metric_get(METRIC_QUEUE_OLDEST), 3000);
+	ledger_registration_remove(f->ledger, ids[0]);
+	assert_int_equal(metric_get(METRIC_REGISTRATIONS), 2);
+	assert_int_equal(metric_get(METRIC_QUEUE_OLDEST), 4000);
+	ledger_pending_remove(f->ledger, ids[1]);
+	assert_int_equal(metric_get(METRIC_QUEUE_DEPTH), 0);
+	assert_int_equal(metric_get(METRIC_QUEUE_OLDEST), 0);
+}
+
 /* The end. */
 
 static void end_commits_what_changed_and_answers(void **state)
@@ -586,6 +628,7 @@ int main(void)
 		TEST(late_disk_answers_io_after_two_seconds_and_keeps),
 		TEST(slow_load_counts_as_late_too),
 		TEST(operator_is_told_of_each_failure_and_of_its_end),
+		TEST(oldest_push_and_registrations_are_shown),
 		TEST(end_commits_what_changed_and_answers),
 		TEST(end_during_a_commit_commits_the_rest_too),
 		TEST(end_during_the_load_merges_and_commits),

@@ -2,6 +2,7 @@
 /* When a push goes, and what its answer makes of the row. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/metric.h"
@@ -779,11 +780,41 @@ static void answer_about_the_registration_before_is_none(void **state)
 
 /* Counting. */
 
+struct timed {
+	int64_t count;
+	int64_t ms;
+};
+
+static void note_timed(void *arg, const struct metric_sample *sample)
+{
+	struct timed *t = arg;
+
+	if (strcmp(sample->name, "imapbell_push_duration_seconds_sum") == 0)
+		t->ms = sample->value;
+	if (strcmp(sample->name, "imapbell_push_duration_seconds_count") == 0)
+		t->count = sample->value;
+}
+
+/* pushes_timed returns how many were timed since it was asked first, and their
+ * |ms_r| together. */
+static int64_t pushes_timed(int64_t *ms_r)
+{
+	static struct timed before = { -1, 0 };
+	struct timed now = { 0, 0 };
+
+	metric_show(0, note_timed, &now);
+	if (before.count < 0)
+		before = now;
+	*ms_r = now.ms - before.ms;
+	return now.count - before.count;
+}
+
 static void every_answer_is_counted_by_status_and_reason(void **state)
 {
 	struct testpush *p = *state;
 	uint64_t id = phone(p, "t1");
 	int64_t before = metric_get(METRIC_PUSHES);
+	int64_t ms;
 
 	owe(p, id, "INBOX", 0);
 	assert_int_equal(metric_get(METRIC_QUEUE_DEPTH), 1);
@@ -797,7 +828,10 @@ static void every_answer_is_counted_by_status_and_reason(void **state)
 	hold(p, id);
 	queue_mend(p->queue, &p->apns.transport);
 	fake_run(p->loop);
+	assert_int_equal(pushes_timed(&ms), 0);
 	testpush_delivered(p, id);
+	assert_int_equal(pushes_timed(&ms), 1);
+	assert_int_equal(ms, 2000); /* since it was owed first */
 	assert_int_equal(metric_get(METRIC_PUSHES), before + 3);
 	assert_int_equal(metric_get(METRIC_QUEUE_DEPTH), 0);
 }

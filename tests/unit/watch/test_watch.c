@@ -491,6 +491,39 @@ static void backends_do_not_wait_for_each_other(void **state)
 	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 2);
 }
 
+/* The second is watched without IDLE; both leave their series when they go. */
+static void watchers_are_counted_by_state_and_method(void **state)
+{
+	struct fixture *f = *state;
+	struct fake_peer *peer;
+
+	start(f);
+	testwatch_user(&f->t, "anna");
+	peer = is_watched(f, 12);
+	assert_int_equal(metric_get(METRIC_WATCHERS_IDLE), 1);
+	lose(f, peer);
+	assert_int_equal(metric_get(METRIC_WATCHERS_IDLE), 0);
+	assert_int_equal(metric_get(METRIC_WATCHERS_WAITS), 1);
+	pass(f, MINUTE_MS);
+	peer = accept_one(f);
+	assert_int_equal(metric_get(METRIC_WATCHERS_CONNECTS), 1);
+	testwatch_says(&f->t, peer,
+	               "* OK [CAPABILITY IMAP4rev1 SASL-IR] hello\r\n");
+	testwatch_says(&f->t, peer, "W0 OK [CAPABILITY IMAP4rev1] in\r\n");
+	testwatch_says(&f->t, peer,
+	               "* STATUS INBOX (UIDVALIDITY 7 UIDNEXT 12 MESSAGES 11 "
+	               "UNSEEN 0)\r\nW1 OK done\r\n");
+	testwatch_says(&f->t, peer,
+	               "* 11 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n"
+	               "* OK [UIDNEXT 12] x\r\nW2 OK done\r\n");
+	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 1);
+	assert_int_equal(metric_get(METRIC_WATCHERS_POLL), 1);
+	assert_int_equal(metric_get(METRIC_WATCHERS_IDLE), 0);
+	watch_free(&f->watch);
+	assert_int_equal(metric_get(METRIC_WATCHERS_POLL), 0);
+	fake_run(f->t.p.loop);
+}
+
 /* Rejected logins. */
 
 static void rejected_login_is_not_repeated(void **state)
@@ -632,10 +665,15 @@ static void login_ends_the_rings(void **state)
 	testwatch_user(&f->t, "anna");
 	pass(f, 1);
 	start(f);
+	assert_int_equal(metric_get(METRIC_WATCHERS_CONNECTS), 1);
 	is_rejected(f);
+	assert_int_equal(metric_get(METRIC_WATCHERS_CONNECTS), 0);
+	assert_int_equal(metric_get(METRIC_WATCHERS_DARK), 1);
 	wakes(f, MINUTE_MS);
 	testwatch_login(&f->t, "anna", "new");
 	(void)is_watched(f, 12);
+	assert_int_equal(metric_get(METRIC_WATCHERS_DARK), 0);
+	assert_int_equal(metric_get(METRIC_WATCHERS_IDLE), 1);
 	assert_int_equal(metric_get(METRIC_USERS_WATCHED), 1);
 	assert_int_equal(metric_get(METRIC_USERS_UNWATCHED), 0);
 	pass(f, 24 * HOUR_MS);
@@ -971,6 +1009,7 @@ int main(void)
 		TEST(names_without_a_domain_follow_the_default),
 		TEST(user_without_a_route_is_in_the_dark),
 		TEST(backends_do_not_wait_for_each_other),
+		TEST(watchers_are_counted_by_state_and_method),
 		TEST(rejected_login_is_not_repeated),
 		TEST(refusal_for_a_while_is_repeated_with_back_off),
 		TEST(login_that_does_not_open_costs_no_connection),

@@ -313,7 +313,8 @@ static void unknown_key_after_o(void **state)
 	assert_string_equal(detail.text, "-o: unknown key push.merge");
 	assert_int_equal(load(GOOD, "-o", "push=5"), ERR_INVALID);
 	assert_int_equal(load(GOOD, "-o", "=5"), ERR_INVALID);
-	assert_int_equal(load(GOOD, "-o", "process.runtime_dir=x"), ERR_INVALID);
+	assert_int_equal(load(GOOD, "-o", "process.runtime_dir=x"),
+	                 ERR_INVALID);
 	assert_string_equal(detail.text, "-o: unknown key process.runtime_dir");
 }
 

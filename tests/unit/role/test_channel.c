@@ -38,10 +38,13 @@ static void on_message(void *arg, const struct message *m, int fd)
 	e->messages++;
 	if (m->type == MESSAGE_LOOKUP)
 		e->count = m->u.lookup.count;
-	if (m->type == MESSAGE_OFFER)
-		(void)snprintf(e->topic, sizeof(e->topic), "%.*s",
-		               (int)m->u.offer.topic.len,
-		               m->u.offer.topic.data);
+	if (m->type == MESSAGE_OFFER) {
+		struct str topic = m->u.offer.topic;
+
+		assert_true(topic.len < sizeof(e->topic));
+		memcpy(e->topic, topic.data, topic.len);
+		e->topic[topic.len] = 0;
+	}
 	if (fd >= 0)
 		e->fd = fd;
 	if (e->frees)

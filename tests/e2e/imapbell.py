@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from imap import Imap
-from process import SLOW, Process, children
+from process import SLOW, Process, children, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("IMAPBELL_BIN", str(ROOT / "build/src/imapbell"))
@@ -58,6 +58,8 @@ class Imapbell:
         if COMMAND[0] == VALGRIND[0]:  # which is no role of ours
             self.args += ["-o", "process.sandbox=false"]
         self.args += options
+        self.workers = int(self.args[-1 - self.args[::-1].index("--workers")
+                                     + 1])
         if inside is not None:
             self.args[:0] = ["unshare", "--mount", "sh", "-ec",
                              inside.format(state=self.state)
@@ -100,6 +102,27 @@ class Imapbell:
 
     def wait_log(self, pattern, seconds=10.0, start=0):
         return self.process.wait_output(pattern, seconds, start)
+
+    @property
+    def facing(self):
+        """How many of its processes face clients: each is on its own."""
+        return max(1, self.workers)
+
+    def wait_log_each(self, pattern, seconds=10.0, start=0):
+        """Waits until each process that faces clients has said it; what the
+        first one said."""
+        def said():
+            found = list(re.finditer(pattern, self.log()[start:], re.M))
+            return found if len(found) >= self.facing else None
+
+        return wait_until(said, "%d times %r" % (self.facing, pattern),
+                          seconds)[0]
+
+    def wait_known(self, backend=r"\S+", seconds=10.0, start=0):
+        """Waits until |backend| is known, and what it lists, to whichever
+        process a client comes to."""
+        return self.wait_log_each(r" info proxy backend %s is up$" % backend,
+                                  seconds, start)
 
     def connect(self, **how):
         client = Imap(self.port, self.ca, **how)

@@ -131,7 +131,7 @@ def test_the_name_of_the_client_is_passed_on(bell, dovecot_trusting):
     in one piece with the login."""
     with Relay(dovecot_trusting.port) as relay:
         proxy = bell(relay.port, *forward("id"))
-        proxy.wait_log("is up")
+        proxy.wait_known()
         client = proxy.connect(source=CLIENT)
         client.ok(b"ID " + FOREIGN["everything"])
         client.login(dovecot_trusting.user())
@@ -154,7 +154,7 @@ def test_the_name_of_the_client_is_passed_on(bell, dovecot_trusting):
 def test_also_without_ours(bell, dovecot):
     with Relay(dovecot.port) as relay:
         proxy = bell(relay.port)
-        proxy.wait_log("is up")
+        proxy.wait_known()
         client = proxy.connect()
         client.ok('ID ("name" "Mail" "x-foo" "1" "version" NIL)')
         client.login(dovecot.user())
@@ -241,21 +241,23 @@ MISMATCHES = {
 
 @pytest.mark.parametrize("name", MISMATCHES)
 def test_a_mismatch_has_its_line(bell, dovecot, tls, name):
-    """Once, with the likely cause, and logins are answered at once."""
+    """Once from each process, with the likely cause, and logins are answered
+    at once."""
     way, scheme, port, says = MISMATCHES[name]
     bell.allow("backend .* is down")
     proxy = bell(url(scheme, getattr(dovecot, port)), "--backend-ca", tls.ca,
                  *forward(way))
-    line = proxy.wait_log(r"error .*backend \S+ is down: (.*)", 30)[1]
+    line = proxy.wait_log_each(r"error .*backend \S+ is down: (.*)", 30)[1]
     assert says in line, line
     assert proxy.connect().command("LOGIN x y")[-1].startswith(
         b"a1 NO [UNAVAILABLE]")
-    assert proxy.log().count("is down") == 1
+    assert proxy.log().count("is down") == proxy.facing
+    assert proxy.log().count(says) == proxy.facing
 
 
 def test_a_server_without_id(bell, courier):
     bell.allow("has no ID")
     proxy = bell(courier.port, *forward("id"))
-    proxy.wait_log(r"error .*has no ID: backend\.forward")
+    proxy.wait_log_each(r"error .*has no ID: backend\.forward")
     proxy.session(courier.user())
-    assert proxy.log().count("has no ID") == 1
+    assert proxy.log().count("has no ID") == proxy.facing

@@ -45,10 +45,11 @@ def test_a_watcher(bell, dovecot, tls):
     user = dovecot.user()
     with Relay(dovecot.port) as relay:
         proxy = bell(url("imap+starttls", relay.port), "--backend-ca", tls.ca)
+        proxy.wait_known()
         client = proxy.session(user)
         assert_ok(client.command(Phone("a").command())[-1])
         proxy.wait_log("watching user=%s" % user)
-        assert len(relay.links) == 3
+        assert len(relay.links) == proxy.facing + 2
         assert all(link.octets(TO_SERVER).startswith(ASKED)
                    for link in relay.links)
 
@@ -58,7 +59,7 @@ def test_a_login_takes_the_fewest_round_trips(bell, dovecot, tls):
     with Relay(dovecot.port) as relay:
         proxy = bell(url("imap+starttls", relay.port), "--backend-ca", tls.ca,
                      "-o", "backend.forward=id")
-        proxy.wait_log("is up")
+        proxy.wait_known()
         relay.delay[TO_CLIENT] = 0.04
         with proxy.session(dovecot.user(), "PLAIN-IR"):
             link = relay.links[-1]
@@ -176,7 +177,7 @@ def test_what_was_said_before_is_forgotten(bell, tls):
         b"* CAPABILITY IMAP4rev1 X-EVIL\r\n* OK [ALERT] send money\r\n")
     with Relay(0, instead=server) as relay:
         proxy = bell(url("imap+starttls", relay.port), "--backend-ca", tls.ca)
-        proxy.wait_log("is up")
+        proxy.wait_known()
         client = proxy.connect()
         listed = client.greeting + b"".join(client.command("CAPABILITY"))
         replies = b"".join(client.command("LOGIN user1 secret"))
@@ -238,7 +239,7 @@ def test_the_name_that_was_meant(bell, certificate):
     cert, key = certificate("mail.example.org")
     with Relay(0, instead=Server(cert, key)) as relay:
         bell(url("imap+starttls", relay.port), "--backend-ca", cert, "-o",
-             "backend.name=mail.example.org").wait_log("is up")
+             "backend.name=mail.example.org").wait_known()
 
 
 def test_signed_by_itself(bell, certificate, tls):
@@ -265,7 +266,7 @@ def test_not_verified(bell, certificate, tls):
     cert, key = certificate("mail.example.org", -1)
     with Relay(0, instead=Server(cert, key)) as relay:
         bell(url("imap+starttls", relay.port), "--backend-ca", tls.ca, "-o",
-             "backend.verify=false").wait_log("is up")
+             "backend.verify=false").wait_known()
 
 
 def test_check_says_so_too(bell, dovecot, tls, tmp_path, apple_certs):

@@ -327,11 +327,16 @@ HOSTS = "127.0.0.1 localhost backend.test\n"
 
 class Names:
     """
-    What /etc says about names, for one imapbell alone. |server| is an address
-    of loopback on whose port 53 nobody is, or the test is, and says nothing.
+    What /etc says about names, for one imapbell alone. The server for them is
+    an address of loopback on whose port 53 nobody is, or the test is, and says
+    nothing.
     """
 
-    def __init__(self, folder, server, listening):
+    def __init__(self, folder, listening):
+        # Other runs on this machine have another one.
+        pid = os.getpid()
+        server = "127.%d.%d.%d" % (64 + (pid >> 16 & 63), pid >> 8 & 255,
+                                   pid & 255)
         self.hosts = folder / "hosts"
         self.hosts.write_text(HOSTS)
         (folder / "resolv.conf").write_text(
@@ -360,9 +365,9 @@ class Names:
 @pytest.fixture(params=["refuses", "silent"])
 def names(request, tmp_path):
     if request.param == "silent":
-        names = Names(tmp_path, "127.53.0.1", True)
+        names = Names(tmp_path, True)
     else:
-        names = Names(tmp_path, "127.53.0.2", False)
+        names = Names(tmp_path, False)
     yield names
     names.queries.close()
 
@@ -403,7 +408,7 @@ def test_names_gone(bell, dovecot, apple, names):
 
 def test_names_of_push_never_delay_a_login(bell, dovecot, apple, tmp_path):
     """While Apple's name is looked up in vain, the backend's is found."""
-    names = Names(tmp_path, "127.53.0.3", True)
+    names = Names(tmp_path, True)
     proxy = named(bell, apple, dovecot, names)
     user, phone = device(proxy, dovecot)
     rings(dovecot, apple, user, phone)
@@ -421,7 +426,7 @@ def test_names_of_push_never_delay_a_login(bell, dovecot, apple, tmp_path):
 
 @without_valgrind("it takes the thread that is left at work for a leak")
 def test_end_waits_for_no_name(bell, dovecot, apple, tmp_path):
-    names = Names(tmp_path, "127.53.0.4", True)
+    names = Names(tmp_path, True)
     names.known("127.0.0.1 localhost\n")
     proxy = named(bell, apple, dovecot, names)
     names.asked("backend.test")

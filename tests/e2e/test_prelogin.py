@@ -43,6 +43,7 @@ def test_strangers_cost_the_backend_nothing(bell, dovecot):
     with Relay(dovecot.port) as relay:
         proxy = bell(relay.port)
         proxy.session(dovecot.user())
+        proxy.wait_known()
         before = len(relay.links)
         for _ in range(5):
             client = proxy.connect()
@@ -78,7 +79,9 @@ def test_quoted_passwords_arrive_as_they_are(bell, how):
 
     password = 'p"a\\s{3} \u00e9'
     with Relay(None, script) as relay:
-        client = bell(relay.port).connect()
+        proxy = bell(relay.port)
+        proxy.wait_known()
+        client = proxy.connect()
         if how == "LOGIN":
             client.send(b"x LOGIN u {%d+}\r\n%s\r\n"
                         % (len(password.encode()), password.encode()))

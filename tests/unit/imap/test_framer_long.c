@@ -41,6 +41,8 @@ static const struct vector commands[] = {
 	{ "one behind a quoted string with escapes",
 	  "a X \"@\\\"#\\\\\" {1}\r\nz\r\n", 120, 90,
 	  "[[a X \"@\\\"#\\\\\" {1}$]]{1} 'z' ($)" },
+	{ "an escape that is cut", "a X \"@\\\"#\" {1}\r\nz\r\n", 200, 50,
+	  "[[a X \"@\\\"#\" {1}$]]{1} 'z' ($)" },
 	{ "one within an open quote closes before its last octets go out",
 	  "a X \"@# {3}\r\nabc", 174, 26, "[[a X \"@...!quoted!# {3}$" },
 	{ "{n+} glued closes", "a X @#{3+}\r\nabc", 174, 26,

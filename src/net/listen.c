@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -237,6 +238,77 @@ int listen_bind(const char *host, uint16_t port, bool share, int *fds_r,
 		return err_set(detail, ERR_PERMISSION, "listen on %s: %s", text,
 		               strerror(number));
 	return ERR_OK;
+}
+
+/* get_option reads one that is a number; -1: there is none. */
+static int get_option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) == 0 ? value : -1;
+}
+
+bool listen_is_ours(int fd)
+{
+	struct address addr = address_local(fd);
+
+	return address_len(&addr) > 0 &&
+	       get_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM &&
+	       get_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+}
+
+/* is_one_of: |addr| is among |list|, whatever its port. */
+static bool is_one_of(const struct addrinfo *list, const struct address *addr)
+{
+	struct address one;
+
+	for (; list != NULL; list = list->ai_next) {
+		address_from(list->ai_addr, &one);
+		if (one.family == addr->family &&
+		    memcmp(one.bytes, addr->bytes, address_len(addr)) == 0)
+			return true;
+	}
+	return false;
+}
+
+int listen_match(const char *host, uint16_t port, const int *fds, size_t count,
+                 bool *at_r, struct err_detail *detail)
+{
+	struct addrinfo *list = NULL;
+	int rc = lookup(host, &list, detail);
+
+	if (rc != ERR_OK)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		struct address addr = { .family = AF_UNSPEC };
+
+		at_r[i] = false;
+		if (fds[i] < 0 || !listen_is_ours(fds[i]))
+			continue;
+		addr = address_local(fds[i]);
+		if (!is_one_of(list, &addr) || (port != 0 && port != addr.port))
+			continue;
+		port = addr.port;
+		at_r[i] = true;
+		(void)fcntl(fds[i], F_SETFL, O_NONBLOCK);
+	}
+	freeaddrinfo(list);
+	return ERR_OK;
+}
+
+int listen_again(int fd)
+{
+	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
+	struct sockaddr *where = (struct sockaddr *)&addr;
+	socklen_t len = sizeof(addr);
+
+	if (get_option(fd, SOL_SOCKET, SO_REUSEPORT) != 1 ||
+	    getsockname(fd, where, &len) != 0 ||
+	    (addr.ss_family == AF_INET6 &&
+	     get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 1))
+		return -1;
+	return bind_one(where, len, true);
 }
 
 struct listener *listener_new(struct loop *loop, const int *fds, size_t count,

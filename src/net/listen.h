@@ -43,6 +43,23 @@ int listen_bind(const char *host, uint16_t port, bool share, int *fds_r,
 /* listen_port is the port that a descriptor of listen_bind is bound to. */
 uint16_t listen_port(int fd);
 
+/* listen_is_ours: |fd|, which another opened, is a listening TCP socket. */
+bool listen_is_ours(int fd);
+
+/*
+ * listen_match tells in |at_r| which of |count| descriptors, that others
+ * opened, listen where listen_bind would bind |host| and |port|: of a port 0
+ * any, but all the same. They do not block any more. Those that are -1 do not.
+ * Results: 0; ERR_DNS with a sentence.
+ */
+int listen_match(const char *host, uint16_t port, const int *fds, size_t count,
+                 bool *at_r, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* listen_again binds one more socket where |fd| is, if both may share that.
+ * Returns it, the caller's to close, or -1. */
+int listen_again(int fd);
+
 /* listener_new accepts on |count| descriptors of listen_bind, its own from now
  * on. */
 struct listener *listener_new(struct loop *loop, const int *fds, size_t count,

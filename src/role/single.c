@@ -12,6 +12,7 @@
 #include "net/stream.h"
 #include "net/tls_tickets.h"
 #include "role/files.h"
+#include "role/inherited.h"
 #include "role/limits.h"
 #include "role/listeners.h"
 #include "role/notify.h"
@@ -96,6 +97,7 @@ static int prepare(struct single *s, struct conf *c,
                    const struct rights *rights, struct files *f,
                    struct err_detail *detail)
 {
+	struct inherited *in = inherited_take();
 	int rc = worker_load(c, &s->worker, detail);
 
 	if (rc == ERR_OK)
@@ -103,7 +105,8 @@ static int prepare(struct single *s, struct conf *c,
 	if (rc == ERR_OK)
 		rc = listeners_read(c, &s->listeners, detail);
 	if (rc == ERR_OK)
-		rc = ports_open(&s->listeners, 1, &s->ports, detail);
+		rc = ports_open(&s->listeners, 1, in, &s->ports, detail);
+	inherited_free(&in);
 	if (rc != ERR_OK)
 		return rc;
 	files_gather(c, FILES_PUSH, f);

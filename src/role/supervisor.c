@@ -17,6 +17,7 @@
 #include "net/tls_tickets.h"
 #include "role/channel.h"
 #include "role/children.h"
+#include "role/inherited.h"
 #include "role/limits.h"
 #include "role/listeners.h"
 #include "role/notify.h"
@@ -490,14 +491,16 @@ static void divide(struct conf *c)
 
 static int prepare(struct supervisor *s, struct err_detail *detail)
 {
+	struct inherited *in = inherited_take();
 	struct conf *c = s->conf;
 	int rc = worker_load(c, &s->worker, detail);
 
 	if (rc == ERR_OK)
 		rc = listeners_read(c, &s->listeners, detail);
 	if (rc == ERR_OK)
-		rc = ports_open(&s->listeners, c->process_workers, &s->ports,
-		                detail);
+		rc = ports_open(&s->listeners, c->process_workers, in,
+		                &s->ports, detail);
+	inherited_free(&in);
 	/* Main, push, workers. */
 	if (rc == ERR_OK && metric_share(2 + c->process_workers) != ERR_OK)
 		rc = err_set(detail, ERR_UNAVAILABLE,

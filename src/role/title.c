@@ -17,7 +17,8 @@ static struct {
 	char *begin;
 	size_t len;
 	char **argv;
-	char **environ;
+	char **strings; /* of the environment, as it was */
+	char **environ; /* of these, some may be unset */
 } title;
 
 /* move copies |list|, of which each string that lies right behind the room so
@@ -44,7 +45,9 @@ char **title_init(int argc, char **argv)
 	title.argv = move(argv, (size_t)argc);
 	while (environ[count] != NULL)
 		count++;
-	title.environ = move(environ, count);
+	title.strings = move(environ, count);
+	title.environ = xcalloc(count + 1, sizeof(*title.environ));
+	memcpy(title.environ, title.strings, count * sizeof(*title.environ));
 	environ = title.environ;
 	return title.argv;
 }
@@ -65,7 +68,9 @@ void title_done(void)
 
 	environ = none;
 	free_all(&title.argv);
-	free_all(&title.environ);
+	free_all(&title.strings);
+	free(title.environ);
+	title.environ = NULL;
 }
 
 void title_set(const char *text)

@@ -147,13 +147,13 @@ class Bells:
         self.bells = []
         self.allowed = None
 
-    def __call__(self, port, *options, inside=None):
+    def __call__(self, port, *options, inside=None, handed=()):
         """One in front of the server on |port| or, as that may be a URL, at
         |port|, started."""
         url = port if isinstance(port, str) else "imap://127.0.0.1:%d" % port
         bell = Imapbell(
             tempfile.mkdtemp(prefix="bell-", dir=self.folder), url, self.tls,
-            self.apple.certs, self.apple.url, options, inside)
+            self.apple.certs, self.apple.url, options, inside, handed)
         self.bells.append(bell)
         return bell.start()
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 from imap import Imap
@@ -11,6 +12,7 @@ from process import SLOW, Process, children, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("IMAPBELL_BIN", str(ROOT / "build/src/imapbell"))
+ACTIVATE = Path(__file__).with_name("activate.py")
 VALGRIND = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect,possible")
 COMMAND = (VALGRIND if os.environ.get("IMAPBELL_TEST_VALGRIND") else ()) + (
@@ -34,11 +36,12 @@ class Imapbell:
     stand-in at |apns_url|; without |apns_url| pushes are dry runs. |options|
     come last on the command line, so that they win. |inside| are shell
     commands for a mount namespace of its own, with {state} for the state
-    directory: what they mount only imapbell sees.
+    directory: what they mount only imapbell sees. |handed| are pairs of a
+    socket and its name that it is started with.
     """
 
     def __init__(self, folder, backend, tls, apns=None, apns_url=None,
-                 options=(), inside=None):
+                 options=(), inside=None, handed=()):
         self.folder = Path(folder)
         self.state = self.folder / "state"
         self.state.mkdir()
@@ -64,6 +67,7 @@ class Imapbell:
             self.args[:0] = ["unshare", "--mount", "sh", "-ec",
                              inside.format(state=self.state)
                              + '\nexec "$@"', "sh"]
+        self.handed = handed
         self.process = None
         self.clients = []
 
@@ -71,7 +75,12 @@ class Imapbell:
         """Starts it, again if need be, and waits until it is ready."""
         log = self.folder / "imapbell.log"
         start = len(log.read_text()) if log.exists() else 0
-        self.process = Process(self.args, log, ENVIRONMENT)
+        args, fds = list(self.args), [sock.fileno() for sock, _ in self.handed]
+        if fds:
+            names = ["%d:%s" % (sock.fileno(), name)
+                     for sock, name in self.handed]
+            args[:0] = [sys.executable, ACTIVATE, ",".join(names)]
+        self.process = Process(args, log, ENVIRONMENT, fds)
         self.process.wait_output(r"\bready$", start=start)
         self.port = int(self.process.wait_output(
             r"listening url=imaps://127\.0\.0\.1:(\d+)", start=start)[1])

@@ -77,16 +77,16 @@ def pss(pids):
 class Process:
     """
     A program with its output in the file |log|: a daemon keeps what it was
-    started with, and nobody reads a pipe for it.
+    started with, and nobody reads a pipe for it. It inherits |fds|.
     """
 
-    def __init__(self, args, log, env=None):
+    def __init__(self, args, log, env=None, fds=()):
         self.args = [str(arg) for arg in args]
         self.log = Path(log)
         with open(self.log, "ab") as out:
             self.popen = subprocess.Popen(
                 self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env=env, start_new_session=True)
+                env=env, start_new_session=True, pass_fds=fds)
         self.pid = self.popen.pid
         atexit.register(self.kill)
 

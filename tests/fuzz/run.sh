@@ -20,7 +20,7 @@ fi
 
 dict() { # NAME: those that read IMAP have words
 	case $1 in
-	apns_reply | conf | h2 | message | proxy_protocol) ;;
+	apns_reply | conf | h2 | message | proxy_protocol | request) ;;
 	*) echo "-dict=tests/fuzz/imap.dict" ;;
 	esac
 }

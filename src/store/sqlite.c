@@ -12,11 +12,13 @@
 #include "store/copy.h"
 #include "store/pool.h"
 #include "store/sqlite_file.h"
+#include "store/sqlite_lock.h"
 #include "store/sqlite_rows.h"
 
 struct sqlite {
 	struct store store;
 	struct offload *thread;
+	struct sqlite_lock lock; /* the thread's, but for sqlite_lock_leave */
 
 	/* The thread's own. */
 	struct sqlite_file file;
@@ -59,8 +61,10 @@ static int set_aside(struct sqlite *s, const char *what, struct err_detail *why)
  * aside. Results: 0; ERR_IO. */
 static int open_file(struct sqlite *s, struct err_detail *why)
 {
-	int rc = sqlite_file_open(&s->file, why);
+	int rc = sqlite_lock_take(&s->lock, why);
 
+	if (rc == ERR_OK)
+		rc = sqlite_file_open(&s->file, why);
 	if (rc == ERR_INVALID || rc == ERR_LIMIT) {
 		rc = set_aside(s, rc == ERR_LIMIT ? "newer" : "damaged", why);
 		if (rc == ERR_OK)
@@ -221,8 +225,10 @@ static void sqlite_close(struct store **store)
 {
 	struct sqlite *s = (struct sqlite *)*store;
 
+	sqlite_lock_leave(&s->lock);
 	offload_free(&s->thread);
 	sqlite_file_done(&s->file);
+	sqlite_lock_done(&s->lock);
 	free(s);
 	*store = NULL;
 }
@@ -238,6 +244,7 @@ struct store *store_sqlite_open(struct loop *loop, const char *path)
 	struct sqlite *s = xcalloc(1, sizeof(*s));
 
 	s->store.ops = &sqlite_ops;
+	sqlite_lock_init(&s->lock, path);
 	sqlite_file_init(&s->file, path);
 	s->thread = offload_new(loop, "store");
 	return &s->store;

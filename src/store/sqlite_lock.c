@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sqlite_lock - a lock of fcntl(2) on an empty file: the system knows who holds
+ * it, and lets go of it when that process ends, however it does.
+ */
+#include "store/sqlite_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* An upgrade waits no longer than this for nothing. */
+enum { LOCK_POLL_MS = 20 };
+
+static const struct log_ctx lock_log = { .area = LOG_STORE };
+
+void sqlite_lock_init(struct sqlite_lock *l, const char *database)
+{
+	*l = (struct sqlite_lock){ .fd = -1 };
+	if (asprintf(&l->path, "%s-lock", database) < 0)
+		abort();
+}
+
+void sqlite_lock_done(struct sqlite_lock *l)
+{
+	if (l->fd >= 0)
+		(void)close(l->fd);
+	l->fd = -1;
+	free(l->path);
+	l->path = NULL;
+}
+
+void sqlite_lock_leave(struct sqlite_lock *l)
+{
+	atomic_store(&l->is_unwanted, true);
+}
+
+/* try_once returns 0 if it is held now, else who holds it, or -1 if that is
+ * unknown. What cannot be locked at all is held by nobody. */
+static pid_t try_once(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_SETLK, &lock) == 0 ||
+	    (errno != EAGAIN && errno != EACCES))
+		return 0;
+	if (fcntl(fd, F_GETLK, &lock) != 0)
+		return -1;
+	/* It may be free by now. */
+	return lock.l_type == F_UNLCK ? -1 : lock.l_pid;
+}
+
+static void rest(void)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+
+	(void)nanosleep(&pause, NULL);
+}
+
+int sqlite_lock_take(struct sqlite_lock *l, struct err_detail *why)
+{
+	bool has_told = false;
+	pid_t holder;
+	int fd;
+
+	if (l->fd >= 0)
+		return ERR_OK;
+	fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0) {
+		log_debug(&lock_log, "%s: no lock", l->path);
+		return ERR_OK;
+	}
+	while ((holder = try_once(fd)) != 0) {
+		if (atomic_load(&l->is_unwanted)) {
+			(void)close(fd);
+			return err_set(why, ERR_UNAVAILABLE,
+			               "%s: in use by another process",
+			               l->path);
+		}
+		if (!has_told)
+			log_warn(&lock_log,
+			         "waits for pid %d, which has the database "
+			         "(%s)",
+			         (int)holder, l->path);
+		has_told = true;
+		rest();
+	}
+	if (has_told)
+		log_info(&lock_log, "has the database now");
+	l->fd = fd;
+	return ERR_OK;
+}

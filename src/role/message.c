@@ -414,6 +414,7 @@ int message_decode(struct str in, struct message *m_r)
 	if (r.is_bad || type == 0 || type >= MESSAGE_TYPES)
 		return ERR_PARSE;
 	m.type = (enum message_type)type;
+	m.bytes = in.len;
 	/* Pointers into a message are to |m_r| itself. */
 	*m_r = m;
 	if (rows[type].take != NULL)

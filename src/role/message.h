@@ -24,8 +24,9 @@
 
 enum message_type {
 	/* From main to a process. */
-	MESSAGE_PEER = 1, /* a descriptor comes with it: the worker |id|, or, to
-	                     a worker, the push process */
+	MESSAGE_PEER = 1, /* a descriptor comes with it: the worker whose
+	                     process id is |id|, or, to a worker, the push
+	                     process */
 	MESSAGE_RELOAD,
 	MESSAGE_TICKETS, /* new keys of session tickets, to workers */
 	MESSAGE_DRAIN,
@@ -33,7 +34,7 @@ enum message_type {
 	/* From a process to main. */
 	MESSAGE_READY,
 	MESSAGE_RELOADED,
-	MESSAGE_CULPRIT, /* the worker |id| says what makes no sense */
+	MESSAGE_CULPRIT, /* the worker with process id |id| says nonsense */
 	/* From the push process to main, and from there to each worker. */
 	MESSAGE_OFFER,
 	/* From a worker to the push process, each answered under its |id|. */
@@ -79,6 +80,7 @@ struct message_logged_in {
 struct message {
 	enum message_type type;
 	uint32_t id;
+	size_t bytes; /* of what was decoded: its length */
 
 	union {
 		struct message_offer offer;

@@ -27,11 +27,11 @@ struct process {
 	struct service_server *server;
 };
 
-static void on_culprit(void *arg, uint32_t id)
+static void on_culprit(void *arg, uint32_t pid)
 {
 	struct process *p = arg;
 
-	channel_post(p->main, MESSAGE_CULPRIT, id);
+	channel_post(p->main, MESSAGE_CULPRIT, pid);
 }
 
 /* tell_offer has main know what is offered, for all workers. */

@@ -16,8 +16,9 @@
 
 struct service_server;
 
-/* The worker |id| said what makes no sense; its channel is closed. */
-typedef void service_culprit_fn(void *arg, uint32_t id);
+/* The worker with process id |pid| said what makes no sense; its channel is
+ * closed. */
+typedef void service_culprit_fn(void *arg, uint32_t pid);
 
 /* service_server_new serves |service|, one of service_local_new; |key| as in
  * service_remote_opts. Both borrowed. */
@@ -27,9 +28,9 @@ struct service_server *service_server_new(struct loop *loop,
                                           service_culprit_fn *culprit,
                                           void *arg);
 
-/* service_server_add hears the worker |id| on |fd|, its own from now on, in
- * place of the channel that worker had before. */
-void service_server_add(struct service_server *s, uint32_t id, int fd);
+/* service_server_add hears the worker with process id |pid| on |fd|, its own
+ * from now on, in place of the channel that worker had before. */
+void service_server_add(struct service_server *s, uint32_t pid, int fd);
 
 /* service_server_free closes the channels; before the service ends. */
 void service_server_free(struct service_server **s);

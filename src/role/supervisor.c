@@ -102,7 +102,8 @@ static void post_workers(struct supervisor *s, enum message_type type)
 /* introduce gives a worker and the push process a channel to each other. */
 static void introduce(struct supervisor *s, struct child *worker)
 {
-	struct message m = { .type = MESSAGE_PEER, .id = worker->number };
+	struct message m = { .type = MESSAGE_PEER,
+		             .id = (uint32_t)worker->pid };
 	struct child *push = push_of(s);
 	struct err_detail why;
 	int fds[2];
@@ -181,18 +182,15 @@ static void on_reloaded(struct supervisor *s)
 	say_serving(s);
 }
 
-/* accuse ends the worker |number|, which said what makes no sense. Returns
- * false if there is none. */
-static bool accuse(struct supervisor *s, uint32_t number)
+/* accuse ends the worker with process id |pid|, which said what makes no sense.
+ * It may be gone already; the one in its place is another. */
+static void accuse(struct supervisor *s, uint32_t pid)
 {
 	struct child *c = NULL;
 
 	while ((c = next_worker(s, c)) != NULL)
-		if (c->number == number)
-			break;
-	if (c != NULL)
-		child_kill(c);
-	return c != NULL;
+		if ((uint32_t)c->pid == pid)
+			child_kill(c);
 }
 
 static bool hear_push(void *arg, struct child *c, const struct message *m)
@@ -201,10 +199,11 @@ static bool hear_push(void *arg, struct child *c, const struct message *m)
 
 	(void)c;
 	if (m->type == MESSAGE_CULPRIT)
-		return accuse(s, m->id);
-	if (m->type != MESSAGE_OFFER)
+		accuse(s, m->id);
+	else if (m->type == MESSAGE_OFFER)
+		on_offer(s, m);
+	else
 		return false;
-	on_offer(s, m);
 	return true;
 }
 

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -40,6 +41,7 @@ struct world {
 	bool proved;
 	bool is_settled;
 	uint32_t culprit;
+	enum message_type last;
 	const char *subtopic; /* of what is registered */
 };
 
@@ -414,15 +416,173 @@ static void end_answers_what_is_open(void **state)
 	assert_int_equal(w->rc, ERR_CANCELED);
 }
 
+static void on_answer(void *arg, const struct message *m, int fd)
+{
+	struct world *w = arg;
+
+	assert_int_equal(fd, -1);
+	w->last = m->type;
+	answered(w);
+}
+
 /* A worker that was taken over. */
 static struct channel *taken_over(struct world *w)
 {
-	static const struct channel_events none = { 0 };
+	static const struct channel_events heard = { .message = on_answer };
 	int fds[2];
 
 	assert_ok(channel_pair(fds, NULL));
 	service_server_add(w->server, 3, fds[1]);
-	return channel_new(w->loop, fds[0], &none, NULL);
+	return channel_new(w->loop, fds[0], &heard, w);
+}
+
+/* guess asks whether |password| is anna's; the answer. */
+static enum message_type guess(struct world *w, struct channel *c,
+                               const char *password)
+{
+	struct imap_login login = {
+		.method = IMAP_LOGIN_COMMAND,
+		.user = STR("anna"),
+		.password = secret_new(str_of(password)),
+	};
+	struct message m = { .type = MESSAGE_LOGGED_IN };
+	char digest[SEAL_DIGEST_BYTES];
+	int before = w->answers;
+
+	seal_digest(key, &login, digest);
+	m.u.logged_in.login_name = login.user;
+	m.u.logged_in.login.digest = str_new(digest, sizeof(digest));
+	assert_ok(channel_tell(c, &m, -1));
+	wait_for(w, before + 1);
+	secret_free(&login.password);
+	return w->last;
+}
+
+/* The answer to a digest is the answer to a guess: there are few. */
+static void passwords_cannot_be_guessed(void **state)
+{
+	struct world *w = *state;
+	struct channel *c;
+
+	introduce(w);
+	ask(w, "anna", "secret");
+	wait_for(w, 1);
+	kept(w, "anna", "secret");
+	c = taken_over(w);
+	assert_int_equal(guess(w, c, "secret"), MESSAGE_DONE);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(guess(w, c, "wrong"), MESSAGE_WANTED);
+	assert_int_equal(guess(w, c, "secret"), MESSAGE_WANTED);
+	assert_int_equal(w->culprit, 0);
+	kept(w, "anna", "secret");
+	channel_free(&c);
+}
+
+/* What is said of a login by its name alone is answered. */
+static void say_names(struct world *w, struct channel *c, int count)
+{
+	struct message m = { .type = MESSAGE_LOGGED_IN };
+
+	m.u.logged_in.login_name = STR("anna");
+	for (int i = 0; i < count; i++) {
+		assert_ok(channel_tell(c, &m, -1));
+		if (i % 16 == 15)
+			wait_for(w, i + 1);
+	}
+	wait_for(w, count);
+}
+
+/* 20,000 at once are all phones after a restart; more come at 2,000/s. */
+static void who_asks_too_much_waits(void **state)
+{
+	struct world *w = *state;
+	struct channel *c = taken_over(w);
+	uint64_t before = loop_now_ms(w->loop);
+
+	say_names(w, c, 21200);
+	assert_true(loop_now_ms(w->loop) - before >= 500);
+	assert_int_equal(w->culprit, 0);
+	channel_free(&c);
+}
+
+/* A push side that takes its time. */
+struct slow {
+	struct service base;
+	service_done_fn *done;
+	void *args[64];
+	size_t count;
+};
+
+static void slow_put(struct service *s,
+                     const struct service_registration *registration,
+                     service_done_fn *done, void *arg)
+{
+	struct slow *slow = (struct slow *)s;
+
+	(void)registration;
+	assert_in_range(slow->count, 0, 63);
+	slow->done = done;
+	slow->args[slow->count++] = arg;
+}
+
+/* say_long says registrations of a MiB until no more are taken, |max| at most.
+ */
+static size_t say_long(struct world *w, struct channel *c, size_t max)
+{
+	struct service_mailbox *boxes =
+		xcalloc(IMAP_XAPS_MAILBOXES_MAX, sizeof(*boxes));
+	struct message m = { .type = MESSAGE_REGISTER };
+	struct service_registration *wish = &m.u.registration.wish;
+	char name[IMAP_XAPS_MAILBOX_MAX];
+	size_t said = 0;
+
+	memset(name, 'x', sizeof(name));
+	for (size_t i = 0; i < IMAP_XAPS_MAILBOXES_MAX; i++)
+		boxes[i].name = str_new(name, sizeof(name));
+	wish->login_name = STR("anna");
+	wish->topic = STR(TOPIC);
+	wish->mailboxes = boxes;
+	wish->mailbox_count = IMAP_XAPS_MAILBOXES_MAX;
+	m.u.registration.command = (struct imap_xaps){
+		.version = 2,
+		.account_id = STR("acc"),
+		.device_token = STR(TOKEN),
+		.subtopic = STR("com.apple.mobilemail"),
+	};
+	for (int tries = 0; said < max && tries < 50; tries++) {
+		if (channel_send(c, &m) == ERR_OK) {
+			said++;
+			tries = 0;
+		}
+		turn(w, 10);
+	}
+	free(boxes);
+	return said;
+}
+
+/* What is not answered is in memory: there is a limit, and it goes on. */
+static void long_requests_wait_for_each_other(void **state)
+{
+	static const struct service_ops ops = { .put = slow_put };
+	struct slow slow = { .base = { &ops } };
+	struct world *w = *state;
+	struct channel *c;
+
+	service_server_free(&w->server);
+	w->server = service_server_new(w->loop, &slow.base, key, on_culprit, w);
+	c = taken_over(w);
+	assert_in_range(say_long(w, c, 60), 8, 10);
+	assert_in_range(slow.count, 8, 9);
+	while (slow.count > 0) {
+		slow.done(slow.args[--slow.count], ERR_OK);
+		turn(w, 5);
+	}
+	turn(w, 20);
+	assert_in_range(say_long(w, c, 2), 2, 2);
+	while (slow.count > 0)
+		slow.done(slow.args[--slow.count], ERR_OK);
+	assert_int_equal(w->culprit, 0);
+	channel_free(&c);
 }
 
 static void worker_that_speaks_as_main_is_reported(void **state)
@@ -494,6 +654,12 @@ int main(void)
 		                                set_up, tear_down),
 		cmocka_unit_test_setup_teardown(end_answers_what_is_open,
 		                                set_up, tear_down),
+		cmocka_unit_test_setup_teardown(passwords_cannot_be_guessed,
+		                                set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_asks_too_much_waits, set_up,
+		                                tear_down),
+		cmocka_unit_test_setup_teardown(
+			long_requests_wait_for_each_other, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			worker_that_speaks_as_main_is_reported, set_up,
 			tear_down),

@@ -61,15 +61,20 @@ static int run(struct conf *c)
  * sides. */
 static int test(const struct conf *c)
 {
+	struct rights rights = { 0 };
 	struct err_detail why;
-	int worker = worker_check(c, &why);
+	int worker;
 	int push;
 
+	worker = worker_check(c, &why);
 	if (worker != ERR_OK)
 		fprintf(stderr, "imapbell: %s\n", why.text);
-	push = push_role_check(c, &why);
+	push = rights_find(c, &rights, &why);
+	if (push == ERR_OK)
+		push = push_role_check(c, &rights, &why);
 	if (push != ERR_OK)
 		fprintf(stderr, "imapbell: %s\n", why.text);
+	rights_done(&rights);
 	if (worker != ERR_OK || push != ERR_OK)
 		return EX_CONFIG;
 	puts("imapbell: the configuration is good");

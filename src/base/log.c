@@ -417,15 +417,30 @@ static void watch_forks(void)
 	(void)pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
+/* open_syslog opens the connection now: later there may be no descriptor, or
+ * no right to it. */
+static void open_syslog(void)
+{
+	if (sink_target == LOG_TARGET_SYSLOG)
+		openlog("imapbell", LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
+void log_reopen(void)
+{
+	pthread_mutex_lock(&mutex);
+	closelog();
+	open_syslog();
+	pthread_mutex_unlock(&mutex);
+}
+
 void log_setup(const struct log_opts *opts)
 {
 	(void)pthread_once(&fork_once, watch_forks);
 	pthread_mutex_lock(&mutex);
 	lasts_report(clock_ms(), 0);
-	if (opts->target == LOG_TARGET_SYSLOG)
-		openlog("imapbell", LOG_PID | LOG_NDELAY, LOG_MAIL);
 	sink_format = opts->format;
 	sink_target = opts->target;
+	open_syslog();
 	atomic_store(&wanted_level, opts->level);
 	atomic_store(&wanted_areas, opts->debug_areas);
 	pthread_mutex_unlock(&mutex);

@@ -60,6 +60,10 @@ struct log_opts {
  */
 void log_setup(const struct log_opts *opts);
 
+/* log_reopen: descriptors were closed that nobody knew, syslog(3)'s may be one
+ * of them. To be called before another is opened. */
+void log_reopen(void);
+
 /* log_area_parse finds the bit of an area's name ("all": every bit). Results:
  * 0; ERR_NOT_FOUND. */
 int log_area_parse(struct str name, uint32_t *bits_r)

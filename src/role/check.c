@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/stream.h"
 #include "role/check_impl.h"
+#include "role/files.h"
 #include "role/identity.h"
 #include "role/limits.h"
 
@@ -60,7 +61,7 @@ static void check_listener(struct check *k)
 	struct identity identity;
 	struct err_detail why;
 
-	if (identity_load(k->conf, NULL, NULL, &identity, &why) != ERR_OK) {
+	if (identity_load(k->conf, k->files, NULL, &identity, &why) != ERR_OK) {
 		report_add(k->report, REPORT_FAIL, listener_certificate, "%s",
 		           why.text);
 		return;
@@ -83,28 +84,50 @@ static void quiet(const struct conf *c)
 	log_setup(&opts);
 }
 
+/* check_all: there are no threads before. */
+static void check_all(struct check *k)
+{
+	k->loop = loop_new();
+	k->resolver = resolver_new(k->loop);
+	check_configuration(k);
+	check_listener(k);
+	check_server(k);
+	check_push(k);
+	resolver_free(&k->resolver);
+	streams_finish(k->loop);
+	loop_free(&k->loop);
+}
+
 bool check_run(const struct conf *c, FILE *out)
 {
+	struct files files = { 0 };
+	struct rights rights = { 0 };
 	struct check k = {
 		.conf = c,
+		.files = &files,
+		.rights = &rights,
 		.now_ms = (int64_t)time(NULL) * 1000,
 	};
+	struct err_detail why;
 	bool good;
+	int rc;
 
 	quiet(c);
 	limits_no_core();
 	(void)signal(SIGPIPE, SIG_IGN);
 	k.report = report_new(out, c->json);
-	k.loop = loop_new();
-	k.resolver = resolver_new(k.loop);
-	check_configuration(&k);
-	check_listener(&k);
-	check_server(&k);
-	check_push(&k);
+	rc = rights_find(c, &rights, &why);
+	if (rc == ERR_OK) {
+		files_gather(c, FILES_CLIENTS | FILES_PUSH, &files);
+		rc = rights_drop(&rights, &why);
+	}
+	if (rc == ERR_OK)
+		check_all(&k);
+	else
+		report_add(k.report, REPORT_FAIL, "user", "%s", why.text);
 	good = report_end(k.report);
 	report_free(&k.report);
-	resolver_free(&k.resolver);
-	streams_finish(k.loop);
-	loop_free(&k.loop);
+	files_done(&files);
+	rights_done(&rights);
 	return good;
 }

@@ -9,12 +9,17 @@
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "role/report.h"
+#include "role/rights.h"
 
 /* For each that is connected to, the answers included. */
 #define CHECK_MS ((uint64_t)10 * 1000)
 
+struct files;
+
 struct check {
 	const struct conf *conf;
+	const struct files *files;   /* read as imapbell reads them */
+	const struct rights *rights; /* which this process has by now */
 	struct report *report;
 	struct loop *loop;
 	struct resolver *resolver;

@@ -68,7 +68,7 @@ static bool check_credential(struct check *k, struct sender *s_r)
 		           "push is shown");
 		return false;
 	}
-	if (sender_load(k->conf, NULL, s_r, &why) != ERR_OK) {
+	if (sender_load(k->conf, k->files, s_r, &why) != ERR_OK) {
 		report_add(k->report, REPORT_FAIL, subject, "%s", why.text);
 		return false;
 	}
@@ -107,7 +107,7 @@ static void on_answer(void *arg, int rc, int status, const char *reason,
 
 static void check_apns(struct check *k, const struct sender *s)
 {
-	const struct apns_opts opts = sender_opts(k->conf, NULL);
+	const struct apns_opts opts = sender_opts(k->conf, k->files);
 	struct err_detail why;
 
 	if (sender_is_dry_run(k->conf)) {
@@ -154,7 +154,10 @@ static void check_store(struct check *k)
 	const char *path = k->conf->store_path;
 	char *folder = folder_of(path);
 	struct err_detail why;
-	int rc = store_sqlite_check(path, &why);
+	int rc = rights_check_state(k->conf, k->rights, &why);
+
+	if (rc == ERR_OK)
+		rc = store_sqlite_check(path, &why);
 
 	if (rc != ERR_OK)
 		report_add(k->report, REPORT_FAIL, "store", "%s%s", why.text,
@@ -188,7 +191,7 @@ static void check_seal(struct check *k)
 	const char *database = k->conf->store_path;
 	struct seal *seal = NULL;
 	struct err_detail why;
-	int rc = seal_load(NULL, path, false, &seal, &why);
+	int rc = seal_load(k->files, path, false, &seal, &why);
 
 	if (rc == ERR_NOT_FOUND)
 		report_add(k->report, REPORT_OK, "seal key",
@@ -211,9 +214,9 @@ static void check_master(struct check *k)
 	static const char subject[] = "master";
 	struct err_detail why;
 
-	if (logins_check(k->conf, &why) != ERR_OK)
+	if (logins_check(k->conf, k->files, &why) != ERR_OK)
 		report_add(k->report, REPORT_FAIL, subject, "%s", why.text);
-	else if (logins_warning(k->conf, NULL, &why))
+	else if (logins_warning(k->conf, k->files, &why))
 		report_add(k->report, REPORT_WARN, subject, "%s", why.text);
 	else
 		report_add(k->report, REPORT_OK, subject,

@@ -223,7 +223,7 @@ void check_server(struct check *k)
 	struct targets targets;
 	struct err_detail why;
 
-	if (targets_load(k->conf, NULL, &targets, &why) != ERR_OK) {
+	if (targets_load(k->conf, k->files, &targets, &why) != ERR_OK) {
 		report_add(k->report, REPORT_FAIL, "backend", "%s", why.text);
 		return;
 	}

@@ -136,7 +136,7 @@ void confine(const struct conf *c, enum sandbox_role role)
 	struct sandbox_paths paths;
 	struct err_detail why;
 
-	if (!confine_is_on(c))
+	if (!c->process_sandbox)
 		return;
 	if (role == SANDBOX_WORKER)
 		add_certificates(&read, c);

@@ -101,10 +101,11 @@ static void secrets_done(struct secrets *s)
 	secret_free(&s->master);
 }
 
-int logins_check(const struct conf *c, struct err_detail *detail)
+int logins_check(const struct conf *c, const struct files *f,
+                 struct err_detail *detail)
 {
 	struct secrets secrets = { 0 };
-	int rc = load(c, NULL, false, &secrets, detail);
+	int rc = load(c, f, false, &secrets, detail);
 
 	secrets_done(&secrets);
 	return rc;

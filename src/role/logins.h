@@ -32,11 +32,11 @@ struct logins *logins_new(struct loop *loop, const struct conf *c,
                           const struct files *f, loop_fn *changed, void *arg);
 void logins_free(struct logins **l);
 
-/* logins_check looks at what |c| names, and makes nothing: a seal key that is
- * absent is no error. Results: 0; ERR_* with a sentence that names the key and
- * the file. */
-int logins_check(const struct conf *c, struct err_detail *detail)
-	__attribute__((warn_unused_result));
+/* logins_check looks at what |c| names, as files_read finds it in |f|, and
+ * makes nothing: a seal key that is absent is no error. Results: 0; ERR_* with
+ * a sentence that names the key and the file. */
+int logins_check(const struct conf *c, const struct files *f,
+                 struct err_detail *detail) __attribute__((warn_unused_result));
 
 /* logins_warning writes what is unusual about the files of |c|. Returns false
  * when there is nothing to say. */

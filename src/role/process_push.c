@@ -83,6 +83,7 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	struct files files = { 0 };
 	int rc;
 
+	sandbox_close_others(&start->fd, 1);
 	files_gather(start->conf, FILES_PUSH, &files);
 	rc = targets_load(start->conf, &files, &p.backends, detail);
 	if (rc != ERR_OK)

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "net/stream.h"
@@ -127,6 +128,25 @@ static struct service *make_service(struct loop *loop,
 	return service;
 }
 
+/* close_others keeps the channel to main and the listening sockets. */
+static void close_others(const struct process_start *start,
+                         const struct listeners *l)
+{
+	size_t count = 1;
+	int *keep;
+
+	for (size_t i = 0; i < l->count; i++)
+		count += l->list[i].fd_count;
+	keep = xcalloc(count, sizeof(*keep));
+	keep[0] = start->fd;
+	count = 1;
+	for (size_t i = 0; i < l->count; i++)
+		for (size_t j = 0; j < l->list[i].fd_count; j++)
+			keep[count++] = l->list[i].fds[j];
+	sandbox_close_others(keep, count);
+	free(keep);
+}
+
 int process_worker(const struct process_start *start, struct worker *w,
                    const struct listeners *l, const struct message_offer *offer,
                    struct err_detail *detail)
@@ -135,6 +155,7 @@ int process_worker(const struct process_start *start, struct worker *w,
 	int names;
 	int rc;
 
+	close_others(start, l);
 	limits_fit(start->conf, LIMITS_CLIENTS);
 	rc = rights_drop(start->rights, detail);
 	if (rc != ERR_OK) {

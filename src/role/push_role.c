@@ -34,7 +34,8 @@ struct push_role {
 	void *arg;
 };
 
-int push_role_check(const struct conf *c, struct err_detail *detail)
+int push_role_check(const struct conf *c, const struct rights *rights,
+                    struct err_detail *detail)
 {
 	struct err_detail why;
 	int rc;
@@ -44,10 +45,17 @@ int push_role_check(const struct conf *c, struct err_detail *detail)
 	rc = offer_check(c, detail);
 	if (rc != ERR_OK)
 		return rc;
+	rc = logins_check(c, NULL, detail);
+	if (rc == ERR_OK)
+		rc = rights_drop(rights, detail);
+	if (rc == ERR_OK)
+		rc = rights_check_state(c, rights, detail);
+	if (rc != ERR_OK)
+		return rc;
 	rc = store_sqlite_check(c->store_path, &why);
 	if (rc != ERR_OK)
-		return err_set(detail, rc, "store.path: %s", why.text);
-	return logins_check(c, detail);
+		rc = err_set(detail, rc, "store.path: %s", why.text);
+	return rc;
 }
 
 static void on_loaded(void *arg, int rc)

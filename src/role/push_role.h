@@ -13,13 +13,17 @@
 #include "net/resolve.h"
 #include "net/route.h"
 #include "push/service.h"
+#include "role/rights.h"
 
 struct files;
 struct push_role;
 
-/* push_role_check looks at what |c| names on the push side, for -t. Results:
- * 0; ERR_* with a sentence that names the key and the file. */
-int push_role_check(const struct conf *c, struct err_detail *detail)
+/* push_role_check looks at what |c| names on the push side, for -t: what is
+ * read, with the rights of who was started; the store, with |rights|, which are
+ * all that is left. Results: 0; ERR_* with a sentence that names the key and
+ * the file. */
+int push_role_check(const struct conf *c, const struct rights *rights,
+                    struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
 /* push_role_new starts all of it. |c| and |routes| must outlive it; the files

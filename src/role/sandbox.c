@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "role/sandbox_impl.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -46,7 +47,8 @@ int sandbox_enter(enum sandbox_role role, const struct sandbox_paths *paths,
 		               "built with a sanitizer, which needs more");
 	if (has_threads())
 		return err_set(detail, ERR_INVALID, "threads run already");
-	rc = sandbox_files(role, paths, &files);
+	rc = role == SANDBOX_SINGLE ? ERR_OK
+	                            : sandbox_files(role, paths, &files);
 	/* Last, since it refuses what the others need. */
 	if (sandbox_calls(role, &calls) == ERR_OK && rc == ERR_OK)
 		return ERR_OK;
@@ -96,4 +98,5 @@ void sandbox_close_others(const int *keep, size_t count)
 		from = kept + 1;
 	}
 	close_from_to((unsigned)from, ~0U);
+	log_reopen();
 }

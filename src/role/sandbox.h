@@ -17,6 +17,7 @@ enum sandbox_role {
 	SANDBOX_WORKER, /* faces clients: reads a few files, writes none */
 	SANDBOX_NAMES,  /* looks names up, and is led by /etc */
 	SANDBOX_PUSH,   /* holds the keys, writes the database */
+	SANDBOX_SINGLE, /* is all of these: its files are not kept apart */
 };
 
 /* Files and folders, with all below them, besides those that every process of
@@ -33,6 +34,7 @@ struct sandbox_paths {
  * sandbox_enter takes from this process what |role| does not need, for good and
  * for its children: other files than |paths|, other system calls. To be called
  * after rights_drop, before any thread is begun, with the listeners bound.
+ * |paths| may be NULL for SANDBOX_SINGLE.
  * Results: 0; ERR_UNAVAILABLE, a part is missing on this machine or in this
  * build, as |detail| says, and the others hold; ERR_INVALID, threads run, and
  * nothing was done.
@@ -45,8 +47,8 @@ int sandbox_enter(enum sandbox_role role, const struct sandbox_paths *paths,
  * any role. */
 bool sandbox_is_possible(void);
 
-/* sandbox_close_others closes all descriptors but standard error and those of
- * |keep|. */
+/* sandbox_close_others closes all descriptors but the three standard ones and
+ * those of |keep|; the log goes on. */
 void sandbox_close_others(const int *keep, size_t count);
 
 #endif

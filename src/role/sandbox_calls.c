@@ -22,6 +22,8 @@
 #	include <sys/socket.h>
 #	include <unistd.h>
 
+#	include "base/log.h"
+
 #	ifndef PR_SET_VMA
 #		define PR_SET_VMA 0x53564d41
 #	endif
@@ -29,7 +31,13 @@
 #	define WORKER (1U << SANDBOX_WORKER)
 #	define NAMES (1U << SANDBOX_NAMES)
 #	define PUSH (1U << SANDBOX_PUSH)
-#	define ALL (WORKER | NAMES | PUSH)
+#	define SINGLE (1U << SANDBOX_SINGLE)
+#	define ALL (WORKER | NAMES | PUSH | SINGLE)
+#	define ACCEPTS (WORKER | SINGLE)
+#	define KEEPS (PUSH | SINGLE) /* the database */
+#	define LOOKS_UP (NAMES | PUSH | SINGLE)
+
+static const struct log_ctx calls_log = { LOG_ROLE, 0 };
 
 #	define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -51,8 +59,6 @@ static const struct call calls[] = {
 	{ SCMP_SYS(dup), ALL },
 	{ SCMP_SYS(dup2), ALL },
 	{ SCMP_SYS(dup3), ALL },
-	{ SCMP_SYS(fcntl), ALL },
-	{ SCMP_SYS(fcntl64), ALL },
 	{ SCMP_SYS(lseek), ALL },
 	{ SCMP_SYS(_llseek), ALL },
 	{ SCMP_SYS(pipe), ALL },
@@ -76,8 +82,8 @@ static const struct call calls[] = {
 	{ SCMP_SYS(timerfd_settime64), ALL },
 
 	/* sockets; which families, see below */
-	{ SCMP_SYS(accept), WORKER },
-	{ SCMP_SYS(accept4), WORKER },
+	{ SCMP_SYS(accept), ACCEPTS },
+	{ SCMP_SYS(accept4), ACCEPTS },
 	{ SCMP_SYS(connect), ALL },
 	{ SCMP_SYS(getsockname), ALL },
 	{ SCMP_SYS(getpeername), ALL },
@@ -115,27 +121,27 @@ static const struct call calls[] = {
 	{ SCMP_SYS(getdents64), ALL },
 
 	/* files: the database, and the key that is made */
-	{ SCMP_SYS(open), PUSH },
-	{ SCMP_SYS(openat), PUSH },
-	{ SCMP_SYS(pwrite64), PUSH },
-	{ SCMP_SYS(fsync), PUSH },
-	{ SCMP_SYS(fdatasync), PUSH },
-	{ SCMP_SYS(ftruncate), PUSH },
-	{ SCMP_SYS(ftruncate64), PUSH },
-	{ SCMP_SYS(fallocate), PUSH },
-	{ SCMP_SYS(fadvise64), PUSH },
-	{ SCMP_SYS(fchmod), PUSH },
-	{ SCMP_SYS(fchown), PUSH },
-	{ SCMP_SYS(mkdir), PUSH },
-	{ SCMP_SYS(mkdirat), PUSH },
-	{ SCMP_SYS(rename), PUSH },
-	{ SCMP_SYS(renameat), PUSH },
-	{ SCMP_SYS(renameat2), PUSH },
-	{ SCMP_SYS(link), PUSH },
-	{ SCMP_SYS(linkat), PUSH },
-	{ SCMP_SYS(unlink), PUSH },
-	{ SCMP_SYS(unlinkat), PUSH },
-	{ SCMP_SYS(umask), PUSH },
+	{ SCMP_SYS(open), KEEPS },
+	{ SCMP_SYS(openat), KEEPS },
+	{ SCMP_SYS(pwrite64), KEEPS },
+	{ SCMP_SYS(fsync), KEEPS },
+	{ SCMP_SYS(fdatasync), KEEPS },
+	{ SCMP_SYS(ftruncate), KEEPS },
+	{ SCMP_SYS(ftruncate64), KEEPS },
+	{ SCMP_SYS(fallocate), KEEPS },
+	{ SCMP_SYS(fadvise64), KEEPS },
+	{ SCMP_SYS(fchmod), KEEPS },
+	{ SCMP_SYS(fchown), KEEPS },
+	{ SCMP_SYS(mkdir), KEEPS },
+	{ SCMP_SYS(mkdirat), KEEPS },
+	{ SCMP_SYS(rename), KEEPS },
+	{ SCMP_SYS(renameat), KEEPS },
+	{ SCMP_SYS(renameat2), KEEPS },
+	{ SCMP_SYS(link), KEEPS },
+	{ SCMP_SYS(linkat), KEEPS },
+	{ SCMP_SYS(unlink), KEEPS },
+	{ SCMP_SYS(unlinkat), KEEPS },
+	{ SCMP_SYS(umask), KEEPS },
 
 	/* memory */
 	{ SCMP_SYS(brk), ALL },
@@ -233,8 +239,14 @@ struct rule {
 /* What would make a file or change one. */
 #define OPEN_MASK (O_ACCMODE | O_CREAT | O_TRUNC)
 
-#define SOCKET(family) \
-	{ SCMP_SYS(socket), ALL, { { 0, WORD, family } }, 1 }
+/* Without the flags beside it; none is raw. */
+#define TYPE ((scmp_datum_t)0xf)
+
+#define SOCKET(roles, family, type) \
+	{ SCMP_SYS(socket), roles, { { 0, WORD, family }, { 1, TYPE, type } }, 2 }
+#define FCNTL(command)                                            \
+	{ SCMP_SYS(fcntl), ALL, { { 1, WORD, command } }, 1 },    \
+	{ SCMP_SYS(fcntl64), ALL, { { 1, WORD, command } }, 1 }
 #define IOCTL(request) \
 	{ SCMP_SYS(ioctl), ALL, { { 1, WORD, request } }, 1 }
 #define PRCTL(option) \
@@ -248,9 +260,12 @@ struct rule {
 	                         { 3, MAP_ANONYMOUS, 0 } }, 2 }
 
 static const struct rule rules[] = {
-	SOCKET(AF_UNIX),
-	SOCKET(AF_INET),
-	SOCKET(AF_INET6),
+	SOCKET(ALL, AF_INET, SOCK_STREAM),
+	SOCKET(ALL, AF_INET6, SOCK_STREAM),
+	SOCKET(ALL, AF_UNIX, SOCK_DGRAM), /* of syslog; services have others */
+	SOCKET(LOOKS_UP, AF_INET, SOCK_DGRAM),
+	SOCKET(LOOKS_UP, AF_INET6, SOCK_DGRAM),
+	SOCKET(LOOKS_UP, AF_UNIX, SOCK_STREAM),
 	{ SCMP_SYS(socketpair), ALL, { { 0, WORD, AF_UNIX } }, 1 },
 	{ SCMP_SYS(open), WORKER | NAMES, { { 1, OPEN_MASK, O_RDONLY } }, 1 },
 	{ SCMP_SYS(openat), WORKER | NAMES, { { 2, OPEN_MASK, O_RDONLY } }, 1 },
@@ -261,6 +276,16 @@ static const struct rule rules[] = {
 	 * ENOSYS, and this is what libc tries then. */
 	{ SCMP_SYS(clone), ALL, { { CLONE_FLAGS, CLONE_THREAD, CLONE_THREAD } },
 	  1 },
+	/* Not F_SETOWN, by which the kernel sends a signal to whom one names. */
+	FCNTL(F_DUPFD),
+	FCNTL(F_DUPFD_CLOEXEC),
+	FCNTL(F_GETFD),
+	FCNTL(F_SETFD),
+	FCNTL(F_GETFL),
+	FCNTL(F_SETFL),
+	FCNTL(F_GETLK),
+	FCNTL(F_SETLK),
+	FCNTL(F_SETLKW),
 	IOCTL(FIONREAD),
 	IOCTL(FIONBIO),
 	IOCTL(TCGETS),
@@ -326,6 +351,10 @@ int sandbox_calls(enum sandbox_role role, struct err_detail *detail)
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	int rc = ctx != NULL ? fill(ctx, role) : -ENOMEM;
 
+	/* The kernel's log has what is refused, if someone looks for it; it has
+	 * what is deadly in any case. */
+	if (rc == 0 && log_wants(&calls_log, LOG_LEVEL_DEBUG))
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1);
 	if (rc == 0)
 		rc = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -11,6 +11,7 @@
 #include "net/resolve.h"
 #include "net/stream.h"
 #include "net/tls_tickets.h"
+#include "role/confine.h"
 #include "role/files.h"
 #include "role/inherited.h"
 #include "role/limits.h"
@@ -113,9 +114,11 @@ static int prepare(struct single *s, struct conf *c,
 	rights_make_state(c, rights);
 	limits_fit(c, LIMITS_BOTH);
 	rc = rights_drop(rights, detail);
-	if (rc == ERR_OK)
-		rights_say_foreign(c, rights);
-	return rc;
+	if (rc != ERR_OK)
+		return rc;
+	rights_say_foreign(c, rights);
+	confine(c, SANDBOX_SINGLE);
+	return ERR_OK;
 }
 
 /* serve turns until the end. */

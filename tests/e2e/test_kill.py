@@ -6,6 +6,7 @@ IMAPBELL_TEST_SEED repeats a run, as far as the machine does.
 """
 import os
 import random
+import signal
 import sqlite3
 import threading
 import time
@@ -17,6 +18,7 @@ from imap import Closed
 from lmtp import message
 from phone import Phone
 from process import SLOW, wait_until
+from test_processes import DIED
 from test_ring import register, ring
 
 USERS = 8
@@ -30,7 +32,7 @@ OPTIONS = ("-o", "push.merge_ms=200", "-o", "push.merge_max_ms=1000",
 class Story:
     """What was promised to whom, through all lives of one imapbell."""
 
-    def __init__(self, bell, dovecot, apple, seed):
+    def __init__(self, bell, dovecot, apple, seed, *options):
         self.random = random.Random(seed)
         self.dovecot = dovecot
         self.apple = apple
@@ -39,7 +41,17 @@ class Story:
         self.mails = []  # (user, phones at that time, monotonic ns)
         self.going = threading.Event()
         self.condition = threading.Condition()  # of an OK
-        self.bell = bell(dovecot.port, *OPTIONS)
+        self.broken = []  # connections that broke
+        self.wrong = []  # what was answered
+        self.bell = bell(dovecot.port, *OPTIONS, *options)
+
+    # whose life it is
+
+    def end(self):
+        self.bell.kill()
+
+    def begin(self):
+        self.bell.start()
 
     # what happens in a round
 
@@ -47,6 +59,8 @@ class Story:
         """Registers a new phone; it counts once its OK is here."""
         phone = Phone()
         with closing(self.bell.session(user)) as client:
+            assert b"XAPPLEPUSHSERVICE" in b"".join(
+                [client.greeting, *client.ok("CAPABILITY")])
             register(client, phone)
             with self.condition:
                 self.phones[user].append(phone)
@@ -65,7 +79,11 @@ class Story:
                     return
                 try:
                     what(user)
-                except (Closed, OSError):
+                except (Closed, OSError) as error:
+                    self.broken.append(error)
+                    return
+                except AssertionError as error:
+                    self.wrong.append(error)
                     return
                 time.sleep(pause_s)
 
@@ -95,15 +113,16 @@ class Story:
                                     self.pick(PHONES_PER_ROUND), 0),
                    self.while_going(self.deliver, self.pick(100), 0.02)]
         self.random_moment()
-        self.bell.kill()
+        self.end()
         self.going.clear()
         for thread in threads:
             thread.join()
         for user in self.pick(DOWN_MAILS):
             self.deliver(user)
+        assert not self.wrong, self.wrong
         if self.random.random() < 0.3:
             self.die_young()
-        self.bell.start()
+        self.begin()
         self.on_disk()
         if self.random.random() < 0.5:  # else what is owed grows
             self.each_mail_rang()
@@ -111,10 +130,10 @@ class Story:
     def die_young(self):
         """A life that ends while it begins."""
         try:
-            self.bell.start()
+            self.begin()
             time.sleep(self.random.uniform(0, 0.1))
         finally:
-            self.bell.kill()
+            self.end()
 
     # what must be true
 
@@ -123,13 +142,17 @@ class Story:
                 self.bell.state / "imapbell.db"), uri=True)) as database:
             return database.execute(sql).fetchall()
 
-    def on_disk(self):
-        """Each registration that was answered OK is in the database."""
+    def not_kept(self):
+        """The registrations that were answered OK and are not in the
+        database."""
         kept = {row[0].decode() for row in self.rows(
             "SELECT device_token FROM registration")}
-        lost = [(user, phone.token) for user in self.users
+        return [(user, phone.token) for user in self.users
                 for phone in self.phones[user]
                 if phone.token.lower() not in kept]
+
+    def on_disk(self):
+        lost = self.not_kept()
         assert not lost, lost
 
     def missing(self):
@@ -171,9 +194,9 @@ class Story:
         as new mail at once, as a change after the delay that the flag has too.
         """
         self.settle()
-        self.bell.kill()
+        self.end()
         before = len(self.bell.log())
-        self.bell.start()
+        self.begin()
         for user in self.users:
             if self.phones[user]:
                 self.bell.wait_log(r" watching user=%s$" % user, 30, before)
@@ -188,11 +211,40 @@ class Story:
         assert {push["path"] for push in self.apple.requests} == {phone.path}
 
 
-def play(bell, dovecot, apple, rounds):
-    seed = int(os.environ.get("IMAPBELL_TEST_SEED",
-                              random.randrange(1 << 32)))
-    print("IMAPBELL_TEST_SEED=%d" % seed)
-    story = Story(bell, dovecot, apple, seed)
+class PushStory(Story):
+    """
+    Only the push process dies, and main has another in its place, later and
+    later: no connection breaks, and what is answered OK meanwhile counts too.
+    """
+
+    def end(self):
+        for pid in self.bell.children("push"):
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: pid not in self.bell.children("push"),
+                       "the end of the push process")
+
+    def begin(self):
+        wait_until(lambda: self.bell.children("push"),
+                   "another push process", 30)
+
+    def on_disk(self):
+        try:
+            wait_until(lambda: not self.not_kept(), "registrations", 30)
+        except TimeoutError:
+            super().on_disk()
+
+    def rows(self, sql):
+        try:
+            return super().rows(sql)
+        except sqlite3.OperationalError:  # it is opened just now
+            return []
+
+    def round(self):
+        super().round()
+        assert not self.broken, self.broken
+
+
+def play(story, rounds):
     untouched = story.users[0]
     story.register(untouched)
     for _ in range(rounds):
@@ -200,17 +252,40 @@ def play(bell, dovecot, apple, rounds):
     story.each_mail_rang()
     # Of whom nothing changed nobody was rung, in no life.
     assert not [push for phone in story.phones[untouched]
-                for push in phone.pushes(apple.requests)]
+                for push in phone.pushes(story.apple.requests)]
     story.nobody_rings_for_nothing()
     print("registrations=%d mails=%d pushes=%d" % (
-        story.answered(), len(story.mails), apple.status()["requests"]))
+        story.answered(), len(story.mails), story.apple.status()["requests"]))
 
 
-def test_kill_at_random_moments(bell, dovecot, apple):
-    play(bell, dovecot, apple, 3)
+@pytest.fixture
+def seed():
+    number = int(os.environ.get("IMAPBELL_TEST_SEED",
+                                random.randrange(1 << 32)))
+    print("IMAPBELL_TEST_SEED=%d" % number)
+    return number
+
+
+def test_kill_at_random_moments(bell, dovecot, apple, seed):
+    play(Story(bell, dovecot, apple, seed), 3)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600 * SLOW)
-def test_kill_fifty_times(bell, dovecot, apple):
-    play(bell, dovecot, apple, 50)
+def test_kill_fifty_times(bell, dovecot, apple, seed):
+    play(Story(bell, dovecot, apple, seed), 50)
+
+
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_kill_push_at_random_moments(bell, dovecot, apple, seed, workers):
+    bell.allow(DIED)
+    play(PushStory(bell, dovecot, apple, seed, "--workers", workers), 3)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900 * SLOW)
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_kill_push_twenty_times(bell, dovecot, apple, seed, workers):
+    """Of which the last come after the longest pauses."""
+    bell.allow(DIED)
+    play(PushStory(bell, dovecot, apple, seed, "--workers", workers), 20)

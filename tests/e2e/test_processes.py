@@ -3,13 +3,16 @@
 Roles with processes of their own: what dies takes nothing with it but itself,
 and clients cannot tell which worker they have.
 """
+import ctypes
 import os
 import signal
 import socket
 import ssl
+import struct
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +21,13 @@ from imap import Closed
 from lmtp import message
 from phone import Phone
 from process import SLOW, children, wait_until
+from relay import Relay
+from test_limits import serve
 from test_ring import register, ring
-from test_tls import handshake, reload
+from test_tls import VERSIONS, context_for, counted, handshake, reload
 from test_verdicts import metric
 
+PIDFD_GETFD = 438  # of Linux, on all that it runs on
 DIED = r" error role (worker|push) \d+ pid=\d+ died: signal 9"
 
 
@@ -60,46 +66,113 @@ def test_each_has_its_name(bell, dovecot):
         "imapbell: worker 2", "imapbell: worker 3"]
 
 
+@pytest.mark.timeout(300 * SLOW)
 @pytest.mark.parametrize("sessions", [
     40, pytest.param(1000, marks=pytest.mark.long)])
 def test_worker_that_dies_takes_only_its_own(bell, dovecot, sessions):
     bell.allow(DIED)
-    proxy = bell(dovecot.port, "--workers", "2")
-    user = dovecot.user()
-    clients = [proxy.session(user) for _ in range(sessions)]
-    kill_one(proxy, "worker")
-    lost = [client for client in clients if not is_open(client)]
-    assert 0 < len(lost) < len(clients)
-    for _ in range(40):  # some are the new one's
-        proxy.session(user).ok("NOOP")
-    assert sum(map(is_open, clients)) == len(clients) - len(lost)
-    assert metric(proxy, r'imapbell_process_restarts_total\{role="worker"\}'
-                  ) == 1
+    with Relay(0, serve) as many:
+        # Dovecot has no room for a thousand, of which each is a process.
+        proxy = bell((dovecot if sessions < 1000 else many).port,
+                     "--workers", "2")
+        user = dovecot.user()
+        clients = [proxy.session(user) for _ in range(sessions)]
+        kill_one(proxy, "worker")
+        lost = [client for client in clients if not is_open(client)]
+        assert 0 < len(lost) < len(clients)
+        for _ in range(40):  # some are the new one's
+            proxy.session(user).ok("NOOP")
+        assert sum(map(is_open, clients)) == len(clients) - len(lost)
+        assert metric(
+            proxy, r'imapbell_process_restarts_total\{role="worker"\}') == 1
 
 
-def test_who_waits_for_a_worker_waits_for_the_next(bell, dovecot):
+def queued(port):
+    """The connections to |port| that nobody has accepted."""
+    rows = map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(int(row[4].rpartition(":")[2], 16) for row in rows
+               if row[3] == "0A" and row[1].endswith(":%04X" % port))
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_who_waits_for_a_worker_waits_for_the_next(bell, dovecot, workers):
     """No connection that has not been accepted is reset."""
     bell.allow(DIED)
-    proxy = bell(dovecot.port, "--workers", "1")
+    proxy = bell(dovecot.port, "--workers", str(workers), "-o",
+                 "limits.logins_pending_per_address=100")
     pid = proxy.children("worker")[0]
     os.kill(pid, signal.SIGSTOP)
-    refused = []
+    served, refused = [], []
 
     def come():
         try:
             with closing(proxy.connect()) as client:
                 client.ok("NOOP")
+            served.append(client)
         except Exception as error:  # pylint: disable=broad-except
             refused.append(error)
 
-    threads = [threading.Thread(target=come) for _ in range(20)]
+    threads = [threading.Thread(target=come) for _ in range(20 * workers)]
     for thread in threads:
         thread.start()
-    time.sleep(0.2)  # most have connected; none is accepted
+    wait_until(lambda: len(served) + queued(proxy.port) == len(threads),
+               "each to be served, or to wait")
+    waiting = queued(proxy.port)
+    assert 0 < waiting and len(served) == len(threads) - waiting
     os.kill(pid, signal.SIGKILL)
     for thread in threads:
         thread.join()
-    assert not refused
+    assert not refused and len(served) == len(threads)
+
+
+def channels(proxy, pid):
+    """Copies of the sockets on which |pid| speaks with other processes that
+    main made."""
+    rows = map(str.split, Path("/proc/%d/net/unix" % pid).read_text()
+               .splitlines()[1:])
+    pairs = {"socket:[%s]" % row[6] for row in rows if row[4] == "0005"}
+    found, process = [], os.pidfd_open(pid)
+    for fd in sorted(map(int, os.listdir("/proc/%d/fd" % pid))):
+        if os.readlink("/proc/%d/fd/%d" % (pid, fd)) not in pairs:
+            continue
+        copy = ctypes.CDLL(None, use_errno=True).syscall(
+            PIDFD_GETFD, process, fd, 0)
+        assert copy >= 0, os.strerror(ctypes.get_errno())
+        sock = socket.socket(fileno=copy)
+        maker = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        if struct.unpack("3i", maker)[0] == proxy.pid:
+            found.append(sock)
+        else:
+            sock.close()
+    os.close(process)
+    return found
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root for others' sockets")
+@pytest.mark.parametrize("whom", [0, 1])
+@pytest.mark.parametrize("what", [
+    b"\x02", b"\x01\x01\xff\0\0\0\0", b"\x01\x01\x01\0\0\0\0",
+    b"\x01" + b"x" * 40000], ids=["kind", "type", "not_its_own", "too_long"])
+def test_worker_that_speaks_nonsense_is_replaced(bell, dovecot, what, whom):
+    """One that was taken over, to main and to the push process: these go on,
+    and so does the other worker."""
+    bell.allow(DIED + "|says what ")
+    proxy = bell(dovecot.port, "--workers", "2")
+    user, phone = dovecot.user(), Phone()
+    clients = [proxy.session(user) for _ in range(20)]
+    push, (pid, other) = proxy.children("push"), proxy.children("worker")
+    ends = channels(proxy, pid)
+    assert len(ends) == 2
+    ends[whom].send(what)
+    for end in ends:
+        end.close()
+    wait_until(lambda: pid not in proxy.children("worker")
+               and len(proxy.children("worker")) == 2, "another worker", 2)
+    assert proxy.children("push") == push
+    assert other in proxy.children("worker")
+    assert 0 < sum(map(is_open, clients)) < len(clients)
+    with closing(proxy.session(user)) as client:
+        register(client, phone)
 
 
 def test_push_process_that_dies_is_not_noticed(bell, dovecot, apple):
@@ -177,24 +250,49 @@ def test_main_that_dies_takes_all_with_it(bell, dovecot):
     proxy.session(dovecot.user())
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2,
-                                     ssl.TLSVersion.TLSv1_3])
-def test_session_is_resumed_by_any_worker(bell, dovecot, tls,
-                                          version):
+def worker_of(proxy, client, start):
+    """Which worker has |client|; workers number their sessions in turns."""
+    number = proxy.wait_log(r"proxy\[(\d+)\] session begin peer=127\.0\.0\.1:%d "
+                            % client.getsockname()[1], start=start)[1]
+    return int(number) % proxy.workers
+
+
+def resumed_by_all(proxy, context, session):
+    """Each worker resumes |session|, each time; how often it was."""
+    seen, count = set(), 0
+    while len(seen) < proxy.workers:
+        count += 1
+        assert count < 300, "only the workers %s were seen" % seen
+        start = len(proxy.log())
+        with handshake(proxy.port, context, session=session) as one:
+            assert one.session_reused
+            seen.add(worker_of(proxy, one, start))
+    return count
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=["1.2", "1.3"])
+def test_session_is_resumed_by_any_worker(bell, dovecot, tls, version):
+    """By those that took the place of others, too, and the other way round."""
     bell.allow(DIED)
     proxy = bell(dovecot.port, "--workers", "4")
-    context = ssl.create_default_context(cafile=tls.ca)
-    context.minimum_version = context.maximum_version = version
+    context = context_for(tls.ca, version)
     with handshake(proxy.port, context) as first:
         session = first.session
-    for _ in range(24):
-        with handshake(proxy.port, context, session=session) as one:
-            assert one.session_reused
+    full, resumed = 1, resumed_by_all(proxy, context, session)
+    replaced = set()
     for _ in range(2):
+        name = titles(proxy.children("worker")[0])[0]
+        replaced.add(int(name.rpartition(" ")[2]) % proxy.workers)
         kill_one(proxy, "worker")
-    for _ in range(24):
-        with handshake(proxy.port, context, session=session) as one:
-            assert one.session_reused
+    resumed += resumed_by_all(proxy, context, session)
+    by = None
+    while by not in replaced:
+        start = len(proxy.log())
+        with handshake(proxy.port, context) as first:
+            by, session = worker_of(proxy, first, start), first.session
+        full += 1
+    resumed += resumed_by_all(proxy, context, session)
+    assert counted(proxy) == (full, resumed)
 
 
 def test_each_end_is_asked_for_once(bell, dovecot):

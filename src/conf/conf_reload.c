@@ -12,8 +12,8 @@
 #include "conf/conf_text.h"
 #include "conf/conf_whole.h"
 
-/* All of a file in one value, each octet of it as \xHH. */
-#define TEXT_MAX (4 * CONF_FILE_MAX)
+/* Of one key: all of a file, as long as there is little in it to escape. */
+#define TEXT_MAX CONF_FILE_MAX
 
 /* pair_of writes "KEY=VALUE" of |key| in |c|, and a NUL. */
 static int pair_of(const struct conf *c, const struct conf_key *key,

@@ -60,9 +60,12 @@ int proxy_new(struct loop *loop, struct resolver *resolver,
 	return rc;
 }
 
-void proxy_set_tls(struct proxy *p, struct tls_ctx *tls)
+void proxy_set_opts(struct proxy *p, const struct proxy_opts *opts)
 {
-	p->opts.tls = tls;
+	unsigned id_step = p->opts.id_step;
+
+	p->opts = *opts;
+	p->opts.id_step = id_step;
 }
 
 static void on_drain_end(void *arg)

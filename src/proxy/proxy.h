@@ -70,9 +70,12 @@ int proxy_new(struct loop *loop, struct resolver *resolver,
               struct proxy **p_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
-/* proxy_set_tls: |tls| is what clients are shown from now on; borrowed. Those
- * who are here keep what they have. */
-void proxy_set_tls(struct proxy *p, struct tls_ctx *tls);
+/*
+ * proxy_set_opts has |opts| hold from now on, as they do for proxy_new, but for
+ * the listeners and the numbers of sessions, which stay. Who is here keeps the
+ * certificate, and the times that run.
+ */
+void proxy_set_opts(struct proxy *p, const struct proxy_opts *opts);
 
 /* proxy_drain stops accepting; |empty| once no session is left (on a later
  * turn; at once if none is there), or after |drain_ms|, when each remaining

@@ -128,14 +128,21 @@ static void free_list(struct audience_list *list)
 	*list = (struct audience_list){ 0 };
 }
 
+void audience_set_lists(struct audience *a, const struct audience_opts *opts)
+{
+	free_list(&a->allow);
+	free_list(&a->deny);
+	a->allow = copy_list(opts->allow, opts->allow_count);
+	a->deny = copy_list(opts->deny, opts->deny_count);
+}
+
 void audience_init(struct audience *a, const struct audience_opts *opts)
 {
 	*a = (struct audience){
 		.enabled = opts->enabled,
 		.lowercase = opts->lowercase,
-		.allow = copy_list(opts->allow, opts->allow_count),
-		.deny = copy_list(opts->deny, opts->deny_count),
 	};
+	audience_set_lists(a, opts);
 	audience_set_topic(a, str_of(opts->topic));
 	if (opts->default_domain != NULL)
 		a->default_domain = str_dup(str_of(opts->default_domain));

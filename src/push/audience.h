@@ -42,6 +42,10 @@ struct audience {
 void audience_init(struct audience *a, const struct audience_opts *opts);
 void audience_done(struct audience *a);
 
+/* audience_set_lists takes over push.allow and push.deny, for those who log in
+ * or register from now on; the rest of |opts| is not looked at. */
+void audience_set_lists(struct audience *a, const struct audience_opts *opts);
+
 /*
  * audience_set_topic changes what those who log in from now on are offered;
  * NULL data: nothing. Sessions that run keep theirs.

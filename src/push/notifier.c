@@ -235,6 +235,11 @@ struct notifier *notifier_new(struct loop *loop, struct ledger *ledger,
 	return n;
 }
 
+void notifier_set_opts(struct notifier *n, const struct notifier_opts *opts)
+{
+	n->opts = *opts;
+}
+
 void notifier_free(struct notifier **notifier)
 {
 	struct notifier *n = *notifier;

@@ -33,6 +33,10 @@ struct notifier *notifier_new(struct loop *loop, struct ledger *ledger,
                               const struct notifier_opts *opts);
 void notifier_free(struct notifier **n);
 
+/* notifier_set_opts: |opts| hold from now on; a pause that runs ends as it was
+ * to. */
+void notifier_set_opts(struct notifier *n, const struct notifier_opts *opts);
+
 /*
  * notifier_event: the mailbox |state|->mailbox of |state|->user is now as
  * |state| says. Every registration that lists it is owed a push for NEW and

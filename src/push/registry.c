@@ -572,6 +572,11 @@ struct registry *registry_new(struct loop *loop, struct ledger *ledger,
 	return r;
 }
 
+void registry_set_opts(struct registry *r, const struct registry_opts *opts)
+{
+	r->opts = *opts;
+}
+
 void registry_free(struct registry **registry)
 {
 	struct registry *r = *registry;

@@ -25,6 +25,10 @@ struct registry *registry_new(struct loop *loop, struct ledger *ledger,
                               const struct registry_opts *opts);
 void registry_free(struct registry **r);
 
+/* registry_set_opts: |opts| hold for what is registered, and for what is too
+ * old, from now on. */
+void registry_set_opts(struct registry *r, const struct registry_opts *opts);
+
 /* A user's wishes or login changed: look again. Called on a later turn, once
  * per user and turn, also for each user after the load, or after observing
  * began. |fn| NULL ends it. */

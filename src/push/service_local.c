@@ -379,6 +379,12 @@ struct service *service_local_new(struct loop *loop, struct ledger *ledger,
 	return &s->base;
 }
 
+void service_local_set_lists(struct service *service,
+                             const struct audience_opts *opts)
+{
+	audience_set_lists(&local(service)->audience, opts);
+}
+
 void service_local_set_topic(struct service *s, const char *topic)
 {
 	audience_set_topic(&local(s)->audience, str_of(topic));

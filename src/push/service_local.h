@@ -29,6 +29,10 @@ struct service *service_local_new(struct loop *loop, struct ledger *ledger,
 /* service_local_set_topic: as audience_set_topic; NULL: nothing is offered. */
 void service_local_set_topic(struct service *s, const char *topic);
 
+/* service_local_set_lists: as audience_set_lists. */
+void service_local_set_lists(struct service *s,
+                             const struct audience_opts *opts);
+
 /* service_local_set_seal: there is a key now. Borrowed. */
 void service_local_set_seal(struct service *s, const struct seal *seal);
 

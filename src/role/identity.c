@@ -146,6 +146,17 @@ int identity_load(const struct conf *c, const struct files *f,
 	return rc;
 }
 
+int identity_check(const struct conf *c, const struct files *f,
+                   struct err_detail *detail)
+{
+	struct identity i;
+	int rc = identity_load(c, f, NULL, &i, detail);
+
+	if (rc == ERR_OK)
+		identity_done(&i);
+	return rc;
+}
+
 void identity_done(struct identity *i)
 {
 	tls_ctx_free(&i->tls);

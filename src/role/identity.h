@@ -41,6 +41,11 @@ int identity_load(const struct conf *c, const struct files *f,
 	__attribute__((warn_unused_result));
 void identity_done(struct identity *i);
 
+/* identity_check reads them, and keeps nothing. Results as identity_load. */
+int identity_check(const struct conf *c, const struct files *f,
+                   struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
 /* identity_warning says in a sentence what is unusual of |part| at |now_ms|,
  * which keeps nobody from starting. Returns false when there is nothing to say.
  */

@@ -49,28 +49,34 @@ static unsigned share(rlim_t part, rlim_t whole, rlim_t room)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-void limits_fit(struct conf *c, enum limits_whom whom)
+/* part_of is what one process has of all sessions. */
+static unsigned part_of(const struct conf *c)
 {
+	unsigned n = c->process_workers > 0 ? c->process_workers : 1;
+
+	return (c->limits_sessions + n - 1) / n;
+}
+
+struct limits limits_fit(const struct conf *c, enum limits_whom whom)
+{
+	struct limits l = { part_of(c), c->watch_connections_max };
 	/* A session has a client and a backend, a watcher only a backend. */
-	rlim_t clients = (whom & LIMITS_CLIENTS) != 0
-	                         ? 2 * (rlim_t)c->limits_sessions
-	                         : 0;
-	rlim_t watchers =
-		(whom & LIMITS_WATCHERS) != 0 ? c->watch_connections_max : 0;
+	rlim_t clients =
+		(whom & LIMITS_CLIENTS) != 0 ? 2 * (rlim_t)l.sessions : 0;
+	rlim_t watchers = (whom & LIMITS_WATCHERS) != 0 ? l.watchers : 0;
 	rlim_t whole = clients + watchers;
 	rlim_t files = raise_files(whole + LIMITS_OTHER);
 	rlim_t room = files > LIMITS_OTHER ? files - LIMITS_OTHER : 0;
 
 	if (room >= whole)
-		return;
+		return l;
 	if (clients > 0)
-		c->limits_sessions = share(c->limits_sessions, whole, room);
+		l.sessions = share(l.sessions, whole, room);
 	if (watchers > 0)
-		c->watch_connections_max =
-			share(c->watch_connections_max, whole, room);
+		l.watchers = share(l.watchers, whole, room);
 	log_warn(&limits_log,
 	         "descriptors=%llu are allowed, too few: limits.sessions "
 	         "lowered to %u, watch.connections_max to %u",
-	         (unsigned long long)files, c->limits_sessions,
-	         c->watch_connections_max);
+	         (unsigned long long)files, l.sessions, l.watchers);
+	return l;
 }

@@ -16,11 +16,18 @@ enum limits_whom {
 	LIMITS_BOTH = LIMITS_CLIENTS | LIMITS_WATCHERS
 };
 
+/* How many a process may have. */
+struct limits {
+	unsigned sessions; /* its part of limits.sessions */
+	unsigned watchers; /* towards one backend */
+};
+
 /*
- * limits_fit raises the descriptor limit to what limits.sessions and
- * watch.connections_max of |c| ask for, as far as allowed, and lowers these two
- * with a warning to what fits; only those that |whom| has.
+ * limits_fit raises the descriptor limit to what limits.sessions, of which each
+ * of process.workers has a part, and watch.connections_max of |c| ask for, as
+ * far as allowed, and returns what fits, with a warning if that is less; only
+ * those that |whom| has.
  */
-void limits_fit(struct conf *c, enum limits_whom whom);
+struct limits limits_fit(const struct conf *c, enum limits_whom whom);
 
 #endif

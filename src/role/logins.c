@@ -137,10 +137,20 @@ static void on_work(void *arg)
 	l->rc = load(l->conf, NULL, true, &l->read, &l->why);
 }
 
+/* has_them: a reload may have been faster. */
+static bool has_them(const struct logins *l)
+{
+	return l->secrets.master != NULL || l->secrets.seal != NULL;
+}
+
 static void on_worked(void *arg)
 {
 	struct logins *l = arg;
 
+	if (has_them(l)) {
+		secrets_done(&l->read);
+		return;
+	}
 	if (l->rc != ERR_OK) {
 		log_debug(&l->log, "%s", l->why.text);
 		try_later(l);
@@ -209,6 +219,24 @@ struct logins *logins_new(struct loop *loop, const struct conf *c,
 		log_warn(&l->log, "%s", why.text);
 	}
 	return l;
+}
+
+void logins_reload(struct logins *l, const struct files *f)
+{
+	struct secrets fresh = { 0 };
+	struct err_detail why;
+
+	if (!l->conf->push_enabled || l->secrets.seal != NULL)
+		return;
+	if (load(l->conf, f, true, &fresh, &why) != ERR_OK) {
+		log_error(&l->log, "not read again: %s", why.text);
+		return;
+	}
+	if (logins_warning(l->conf, f, &why))
+		log_warn(&l->log, "%s", why.text);
+	secrets_done(&l->secrets);
+	l->secrets = fresh;
+	loop_timer_cancel(l->timer);
 }
 
 void logins_free(struct logins **logins)

@@ -32,6 +32,14 @@ struct logins *logins_new(struct loop *loop, const struct conf *c,
                           const struct files *f, loop_fn *changed, void *arg);
 void logins_free(struct logins **l);
 
+/*
+ * logins_reload reads the master's password again, as files_read finds it in
+ * |f|, or anything that could not be read so far; logins_opts are others then.
+ * What cannot be read is logged and stays as it was. The seal key that is in
+ * use stays: what it sealed opens with no other.
+ */
+void logins_reload(struct logins *l, const struct files *f);
+
 /* logins_check looks at what |c| names, as files_read finds it in |f|, and
  * makes nothing: a seal key that is absent is no error. Results: 0; ERR_* with
  * a sentence that names the key and the file. */

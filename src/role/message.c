@@ -4,6 +4,7 @@
  *
  *	message = version (1) type (1) id (4) fields
  *	text    = length (2) octets
+ *	long    = length (4) octets
  *	login   = 0 / 1 digest (32) / 2 method (1) authzid user password
  *	mailbox = name flags (1) [uidvalidity uidnext messages unseen (4 each)]
  */
@@ -14,6 +15,7 @@
 
 #include "base/codec.h"
 #include "base/err.h"
+#include "base/files.h"
 #include "base/mem.h"
 
 /* Processes of one imapbell are one program: another version is no friend. */
@@ -24,6 +26,7 @@ enum {
 	TOKEN_MAX = 200,
 	SUBTOPIC_MAX = 255,
 	TICKETS_MAX = 1024,
+	FILE_NAME_MAX = 4096,
 };
 
 enum { LOGIN_NONE, LOGIN_DIGEST, LOGIN_WHOLE };
@@ -59,6 +62,17 @@ static void put_text(struct writer *w, struct str text)
 		return;
 	}
 	put_number(w, (uint32_t)text.len, 2);
+	put(w, text.data, text.len);
+}
+
+/* put_long writes one that may be a file. */
+static void put_long(struct writer *w, struct str text)
+{
+	if (text.len > MESSAGE_MAX) {
+		w->rc = ERR_LIMIT;
+		return;
+	}
+	put_number(w, (uint32_t)text.len, 4);
 	put(w, text.data, text.len);
 }
 
@@ -138,6 +152,18 @@ static void put_logged_in(struct writer *w, const struct message *m)
 	put_login(w, &m->u.logged_in.login);
 }
 
+static void put_option(struct writer *w, const struct message *m)
+{
+	put_long(w, m->u.option);
+}
+
+static void put_file(struct writer *w, const struct message *m)
+{
+	put_text(w, m->u.file.path);
+	put_number(w, m->u.file.mode, 4);
+	put_long(w, m->u.file.text);
+}
+
 static void put_tickets(struct writer *w, const struct message *m)
 {
 	put_text(w, m->u.secret);
@@ -209,7 +235,7 @@ static struct str take_word(struct reader *r, size_t min, size_t max,
 	return text;
 }
 
-/* take_name reads the name of a login: no NUL. */
+/* take_name reads the name of a login or a file: no NUL. */
 static struct str take_name(struct reader *r, size_t min, size_t max)
 {
 	struct str text = take_text(r, min, max);
@@ -341,6 +367,25 @@ static void take_logged_in(struct reader *r, struct message *m)
 	take_login(r, m, &m->u.logged_in.login);
 }
 
+/* take_option: the value is the configuration's to judge. */
+static void take_option(struct reader *r, struct message *m)
+{
+	struct str option = take(r, take_number(r, 4));
+
+	r->is_bad |= option.len == 0 || str_find(option, '\0') != SIZE_MAX;
+	m->u.option = option;
+}
+
+static void take_file(struct reader *r, struct message *m)
+{
+	struct message_file *f = &m->u.file;
+
+	f->path = take_name(r, 1, FILE_NAME_MAX);
+	f->mode = take_number(r, 4);
+	f->text = take(r, take_number(r, 4));
+	r->is_bad |= f->text.len > FILES_MAX;
+}
+
 static void take_tickets(struct reader *r, struct message *m)
 {
 	m->u.secret = take_text(r, 0, TICKETS_MAX);
@@ -382,6 +427,8 @@ static const struct row {
 	[MESSAGE_LOOKED_UP] = { "looked-up", put_looked_up, take_looked_up },
 	[MESSAGE_DONE] = { "done", put_done, take_done },
 	[MESSAGE_WANTED] = { "wanted", NULL, NULL },
+	[MESSAGE_OPTION] = { "option", put_option, take_option },
+	[MESSAGE_FILE] = { "file", put_file, take_file },
 };
 
 static_assert(sizeof(rows) / sizeof(rows[0]) == MESSAGE_TYPES,

@@ -33,8 +33,8 @@ enum message_type {
 	MESSAGE_STOP,
 	/* From a process to main. */
 	MESSAGE_READY,
-	MESSAGE_RELOADED,
-	MESSAGE_CULPRIT, /* the worker with process id |id| says nonsense */
+	MESSAGE_RELOADED, /* what RELOAD brought holds now */
+	MESSAGE_CULPRIT,  /* the worker with process id |id| says nonsense */
 	/* From the push process to main, and from there to each worker. */
 	MESSAGE_OFFER,
 	/* From a worker to the push process, each answered under its |id|. */
@@ -45,6 +45,9 @@ enum message_type {
 	MESSAGE_LOOKED_UP,
 	MESSAGE_DONE,
 	MESSAGE_WANTED, /* say it again, with the login itself */
+	/* From main to a process: what the next RELOAD brings. */
+	MESSAGE_OPTION,
+	MESSAGE_FILE,
 	MESSAGE_TYPES
 };
 
@@ -52,6 +55,13 @@ struct message_offer {
 	struct str topic; /* empty: none */
 	uint32_t mailboxes_max;
 	bool keeps_logins;
+};
+
+/* The content of a file that the configuration names. */
+struct message_file {
+	struct str path;
+	uint32_t mode; /* as of stat(2) */
+	struct str text;
 };
 
 /* What is said of a login: nothing, a digest, or all of it. */
@@ -87,6 +97,8 @@ struct message {
 		struct message_lookup lookup;
 		struct message_registration registration;
 		struct message_logged_in logged_in;
+		struct message_file file;
+		struct str option; /* KEY=VALUE, as after -o */
 		struct str secret; /* of TICKETS */
 		struct str proved; /* of LOOKED_UP: '\0' or '\1' for each */
 		bool kept;         /* of DONE: on disk */

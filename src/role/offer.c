@@ -261,8 +261,11 @@ int offer_reload(struct offer *o, const struct files *f)
 	char day[16];
 	int rc;
 
-	if (!c->push_enabled || sender_is_absent(c)) {
-		log_warn(&o->log, "there is no credential to read again");
+	if (!c->push_enabled || (sender_is_absent(c) && o->apns == NULL))
+		return ERR_NOT_FOUND;
+	if (sender_is_absent(c)) {
+		log_warn(&o->log, "apns.certificate is set no more: the "
+		                  "credential in use stays until a restart");
 		return ERR_NOT_FOUND;
 	}
 	rc = replace(o, f, &s, &why);

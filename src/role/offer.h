@@ -40,8 +40,9 @@ const char *offer_topic(const struct offer *o);
 /* offer_transport is what pushes are sent with; NULL: nothing yet. */
 struct push_transport *offer_transport(const struct offer *o);
 
-/* offer_reload reads the credential again, like offer_new. Results: 0, it is
- * the one that is used now; ERR_*, all is as it was. Both are logged. */
+/* offer_reload reads the credential again, like offer_new, and the options of
+ * the transport. Results: 0, it is the one that is used now; ERR_*, all is as
+ * it was. Both are logged, but for ERR_NOT_FOUND: there never was one. */
 int offer_reload(struct offer *o, const struct files *f);
 
 #endif

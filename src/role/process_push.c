@@ -14,11 +14,14 @@
 #include "role/limits.h"
 #include "role/process.h"
 #include "role/push_role.h"
+#include "role/reload.h"
 #include "role/service_server.h"
 #include "role/target.h"
 
 struct process {
 	struct log_ctx log;
+	struct conf *conf;
+	struct reload news; /* that RELOAD will bring */
 	struct loop *loop;
 	struct channel *main;
 	struct resolver *resolver;
@@ -48,6 +51,18 @@ static void tell_offer(void *arg)
 		log_error(&p->log, "what is offered is too long to be told");
 }
 
+/* reload takes over what main has looked at, and looks at the rest. */
+static void reload(struct process *p)
+{
+	struct limits limits;
+
+	reload_apply(&p->news, p->conf);
+	limits = limits_fit(p->conf, LIMITS_WATCHERS);
+	push_role_reload(p->push, &p->news.files, &limits);
+	reload_done(&p->news);
+	channel_post(p->main, MESSAGE_RELOADED, 0);
+}
+
 static void on_message(void *arg, const struct message *m, int fd)
 {
 	struct process *p = arg;
@@ -58,8 +73,10 @@ static void on_message(void *arg, const struct message *m, int fd)
 	}
 	if (fd >= 0)
 		(void)close(fd);
+	if (reload_hear(&p->news, m))
+		return;
 	if (m->type == MESSAGE_RELOAD)
-		push_role_reload(p->push, NULL);
+		reload(p);
 	else if (m->type == MESSAGE_STOP)
 		loop_stop(p->loop);
 }
@@ -79,7 +96,8 @@ static const struct channel_events events = {
 
 int process_push(const struct process_start *start, struct err_detail *detail)
 {
-	struct process p = { .log = { LOG_ROLE, 0 } };
+	struct process p = { .log = { LOG_ROLE, 0 }, .conf = start->conf };
+	struct limits limits;
 	struct files files = { 0 };
 	int rc;
 
@@ -89,7 +107,7 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	if (rc != ERR_OK)
 		goto out;
 	rights_make_state(start->conf, start->rights);
-	limits_fit(start->conf, LIMITS_WATCHERS);
+	limits = limits_fit(start->conf, LIMITS_WATCHERS);
 	rc = rights_drop(start->rights, detail);
 	if (rc != ERR_OK)
 		goto out;
@@ -99,13 +117,14 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	p.main = channel_new(p.loop, start->fd, &events, &p);
 	p.resolver = resolver_new(p.loop);
 	p.push = push_role_new(p.loop, p.resolver, start->conf, &files,
-	                       &p.backends.routes);
+	                       &p.backends.routes, &limits);
 	files_done(&files);
 	p.server = service_server_new(p.loop, push_role_service(p.push),
 	                              start->key, on_culprit, &p);
 	push_role_observe(p.push, tell_offer, &p);
 	tell_offer(&p);
 	loop_run(p.loop);
+	reload_done(&p.news);
 	service_server_free(&p.server);
 	push_role_end(p.push);
 	push_role_free(&p.push);

@@ -15,6 +15,7 @@
 #include "role/confine.h"
 #include "role/limits.h"
 #include "role/process.h"
+#include "role/reload.h"
 #include "role/service_remote.h"
 #include "role/whom.h"
 
@@ -23,6 +24,8 @@ enum { SETTLE_MS = 5 * 1000 };
 
 struct process {
 	struct log_ctx log;
+	struct conf *conf;
+	struct reload news; /* that RELOAD will bring */
 	struct loop *loop;
 	struct channel *main;
 	struct resolver *resolver;
@@ -59,10 +62,19 @@ static void on_empty(void *arg)
 	service_remote_settle(p->service, on_settled, p);
 }
 
-/* reload: what main could read may be gone already; the old stays then. */
+/* reload takes over what main has looked at. */
 static void reload(struct process *p)
 {
-	(void)(worker_reload(p->worker) == ERR_OK);
+	struct limits limits;
+	struct audience_opts lists;
+
+	reload_apply(&p->news, p->conf);
+	limits = limits_fit(p->conf, LIMITS_CLIENTS);
+	worker_reload(p->worker, &p->news.files, &limits);
+	lists = whom_load(p->conf, NULL);
+	service_remote_set_lists(p->service, &lists);
+	whom_done(&lists);
+	reload_done(&p->news);
 	channel_post(p->main, MESSAGE_RELOADED, 0);
 }
 
@@ -76,6 +88,8 @@ static void on_message(void *arg, const struct message *m, int fd)
 	}
 	if (fd >= 0)
 		(void)close(fd);
+	if (reload_hear(&p->news, m))
+		return;
 	if (m->type == MESSAGE_OFFER)
 		service_remote_offer(p->service, &m->u.offer);
 	else if (m->type == MESSAGE_RELOAD)
@@ -151,12 +165,15 @@ int process_worker(const struct process_start *start, struct worker *w,
                    const struct listeners *l, const struct message_offer *offer,
                    struct err_detail *detail)
 {
-	struct process p = { .log = { LOG_ROLE, 0 }, .worker = w };
+	struct process p = { .log = { LOG_ROLE, 0 },
+		             .conf = start->conf,
+		             .worker = w };
+	struct limits limits;
 	int names;
 	int rc;
 
 	close_others(start, l);
-	limits_fit(start->conf, LIMITS_CLIENTS);
+	limits = limits_fit(start->conf, LIMITS_CLIENTS);
 	rc = rights_drop(start->rights, detail);
 	if (rc != ERR_OK) {
 		worker_free(&w);
@@ -172,7 +189,8 @@ int process_worker(const struct process_start *start, struct worker *w,
 	p.patience = loop_timer_new(p.loop, on_patience, &p);
 	resolver_ask(p.resolver, names);
 	p.service = make_service(p.loop, start, offer);
-	rc = worker_start(p.worker, p.loop, p.resolver, p.service, l, detail);
+	rc = worker_start(p.worker, p.loop, p.resolver, p.service, l, &limits,
+	                  detail);
 	if (rc == ERR_OK) {
 		channel_post(p.main, MESSAGE_READY, 0);
 		loop_run(p.loop);
@@ -180,6 +198,7 @@ int process_worker(const struct process_start *start, struct worker *w,
 	if (p.is_lost)
 		rc = err_set(detail, ERR_UNAVAILABLE,
 		             "a worker needs a process for names");
+	reload_done(&p.news);
 	service_free(&p.service);
 	worker_free(&p.worker);
 	channel_free(&p.main);

@@ -10,6 +10,7 @@
 #include "push/queue.h"
 #include "push/registry.h"
 #include "push/service_local.h"
+#include "role/limits.h"
 #include "role/logins.h"
 #include "role/offer.h"
 #include "role/whom.h"
@@ -22,6 +23,7 @@ struct push_role {
 	struct resolver *resolver;
 	const struct conf *conf;
 	const struct routes *routes;
+	unsigned watchers_max; /* towards one backend */
 	struct offer *offer;
 	struct logins *logins;
 	struct ledger *ledger;
@@ -79,19 +81,44 @@ static struct service *make_service(struct push_role *r)
 	return service;
 }
 
-static struct watch *make_watch(struct push_role *r)
+static struct watch_opts watch_opts_of(const struct push_role *r)
 {
 	const struct conf *c = r->conf;
-	const struct watch_opts opts = {
+
+	return (struct watch_opts){
 		.routes = r->routes,
 		.renew_s = c->watch_renew_s,
 		.poll_s = c->watch_poll_s,
-		.connections_max = c->watch_connections_max,
+		.connections_max = r->watchers_max,
 		.connect_rate = c->watch_connect_rate,
 		.trace_user = c->trace_user,
 		.wake = c->push_wake,
 		.login = logins_opts(r->logins),
 	};
+}
+
+static struct registry_opts registry_opts_of(const struct conf *c)
+{
+	return (struct registry_opts){
+		.device_ttl_days = c->push_device_ttl_days,
+		.devices_per_user = c->push_devices_per_user,
+		.mailboxes_per_device = c->push_mailboxes_per_device,
+	};
+}
+
+static struct notifier_opts notifier_opts_of(const struct conf *c)
+{
+	return (struct notifier_opts){
+		.merge_ms = c->push_merge_ms,
+		.merge_max_ms = c->push_merge_max_ms,
+		.change_delay_ms = c->push_change_delay_ms,
+		.change_max_ms = c->push_change_max_ms,
+	};
+}
+
+static struct watch *make_watch(struct push_role *r)
+{
+	const struct watch_opts opts = watch_opts_of(r);
 
 	return watch_new(r->loop, r->resolver, r->registry, r->notifier,
 	                 r->queue, &opts);
@@ -123,21 +150,40 @@ static void on_offer(void *arg)
 	tell(r);
 }
 
-/* on_logins: there are some now. */
+/* on_logins: there are some now, or others. */
 static void on_logins(void *arg)
 {
 	struct push_role *r = arg;
-	const struct watch_login_opts opts = logins_opts(r->logins);
+	const struct watch_opts opts = watch_opts_of(r);
 
 	if (r->service != NULL)
-		service_local_set_seal(r->service, opts.seal);
+		service_local_set_seal(r->service, opts.login.seal);
 	if (r->watch != NULL)
-		watch_set_login(r->watch, &opts);
+		watch_set_opts(r->watch, &opts);
 	tell(r);
 }
 
-void push_role_reload(struct push_role *r, const struct files *f)
+/* take_opts has each room take over its part of the configuration. */
+static void take_opts(struct push_role *r)
 {
+	const struct registry_opts registry = registry_opts_of(r->conf);
+	const struct notifier_opts notifier = notifier_opts_of(r->conf);
+	struct audience_opts audience = whom_load(r->conf, NULL);
+
+	registry_set_opts(r->registry, &registry);
+	notifier_set_opts(r->notifier, &notifier);
+	if (r->service != NULL)
+		service_local_set_lists(r->service, &audience);
+	whom_done(&audience);
+}
+
+void push_role_reload(struct push_role *r, const struct files *f,
+                      const struct limits *limits)
+{
+	r->watchers_max = limits->watchers;
+	take_opts(r);
+	logins_reload(r->logins, f);
+	on_logins(r);
 	if (offer_reload(r->offer, f) != ERR_OK)
 		return;
 	on_offer(r);
@@ -146,19 +192,11 @@ void push_role_reload(struct push_role *r, const struct files *f)
 
 struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
                                 const struct conf *c, const struct files *f,
-                                const struct routes *routes)
+                                const struct routes *routes,
+                                const struct limits *limits)
 {
-	const struct registry_opts registry = {
-		.device_ttl_days = c->push_device_ttl_days,
-		.devices_per_user = c->push_devices_per_user,
-		.mailboxes_per_device = c->push_mailboxes_per_device,
-	};
-	const struct notifier_opts notifier = {
-		.merge_ms = c->push_merge_ms,
-		.merge_max_ms = c->push_merge_max_ms,
-		.change_delay_ms = c->push_change_delay_ms,
-		.change_max_ms = c->push_change_max_ms,
-	};
+	const struct registry_opts registry = registry_opts_of(c);
+	const struct notifier_opts notifier = notifier_opts_of(c);
 	struct push_role *r = xcalloc(1, sizeof(*r));
 
 	r->log.area = LOG_PUSH;
@@ -166,6 +204,7 @@ struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
 	r->resolver = resolver;
 	r->conf = c;
 	r->routes = routes;
+	r->watchers_max = limits->watchers;
 	r->offer = offer_new(loop, resolver, c, f, on_offer, r);
 	r->logins = logins_new(loop, c, f, on_logins, r);
 	r->ledger = ledger_new(loop, store_sqlite_open(loop, c->store_path),

@@ -16,6 +16,7 @@
 #include "role/rights.h"
 
 struct files;
+struct limits;
 struct push_role;
 
 /* push_role_check looks at what |c| names on the push side, for -t: what is
@@ -30,7 +31,8 @@ int push_role_check(const struct conf *c, const struct rights *rights,
  * that |c| names are read now, as files_read finds them in |f|. */
 struct push_role *push_role_new(struct loop *loop, struct resolver *resolver,
                                 const struct conf *c, const struct files *f,
-                                const struct routes *routes);
+                                const struct routes *routes,
+                                const struct limits *limits);
 
 /* push_role_service is what workers ask; lives until push_role_end. */
 struct service *push_role_service(struct push_role *r);
@@ -39,10 +41,15 @@ struct service *push_role_service(struct push_role *r);
  * changed. */
 void push_role_observe(struct push_role *r, loop_fn *fn, void *arg);
 
-/* push_role_reload reads the APNs credential again. If it is good, pushes are
- * sent with it from now on, and one tries at once if they were held; if not,
- * an error line says so and the old one stays. */
-void push_role_reload(struct push_role *r, const struct files *f);
+/*
+ * push_role_reload takes over what has changed in the configuration, and reads
+ * the APNs credential and the master's password again, as files_read finds them
+ * in |f|. If the credential is good, pushes are sent with it from now on, and
+ * one tries at once if they were held; what is not good stays as it was, and an
+ * error line says so.
+ */
+void push_role_reload(struct push_role *r, const struct files *f,
+                      const struct limits *limits);
 
 /* push_role_end ends the service: what is open is answered. For before the
  * askers go. */

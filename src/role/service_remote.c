@@ -109,6 +109,12 @@ static bool remote_keeps_logins(const struct service *s)
 	return remote_offers(s) && const_remote(s)->keeps_logins;
 }
 
+void service_remote_set_lists(struct service *service,
+                              const struct audience_opts *opts)
+{
+	audience_set_lists(&remote(service)->audience, opts);
+}
+
 void service_remote_offer(struct service *service,
                           const struct message_offer *offer)
 {

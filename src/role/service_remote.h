@@ -23,6 +23,10 @@ struct service_remote_opts {
 struct service *service_remote_new(struct loop *loop,
                                    const struct service_remote_opts *opts);
 
+/* service_remote_set_lists: as audience_set_lists. */
+void service_remote_set_lists(struct service *s,
+                              const struct audience_opts *opts);
+
 /* service_remote_offer takes over what the push process offers. */
 void service_remote_offer(struct service *s, const struct message_offer *offer);
 

@@ -19,11 +19,14 @@
 #include "role/notify.h"
 #include "role/ports.h"
 #include "role/push_role.h"
+#include "role/reload.h"
 #include "role/target.h"
 #include "role/worker.h"
 
 struct single {
 	struct log_ctx log;
+	struct conf *conf;
+	struct limits limits; /* at the start */
 	struct loop *loop;
 	/* One for each side: a login does not wait for Apple's name. */
 	struct resolver *push_names;
@@ -67,19 +70,33 @@ static void on_end(int signo, void *arg)
 	worker_drain(s->worker, on_empty, s);
 }
 
+/* reload does for both sides what processes of their own are told. */
+static void reload(struct single *s)
+{
+	struct reload r;
+	struct limits limits;
+
+	if (reload_read(s->conf, &r) != ERR_OK)
+		return;
+	reload_apply(&r, s->conf);
+	files_gather(s->conf, FILES_PUSH, &r.files);
+	limits = limits_fit(s->conf, LIMITS_BOTH);
+	worker_reload(s->worker, &r.files, &limits);
+	worker_say_reloaded(s->worker);
+	push_role_reload(s->push, &r.files, &limits);
+	reload_done(&r);
+}
+
 static void on_reload(int signo, void *arg)
 {
-	const struct single *s = arg;
+	struct single *s = arg;
 
 	(void)signo;
 	if (s->draining)
 		return;
 	notify_reloading();
-	log_info(&s->log, "SIGHUP: reading certificates and the credential for "
-	                  "APNs again");
-	if (worker_reload(s->worker) == ERR_OK)
-		worker_say_reloaded(s->worker);
-	push_role_reload(s->push, NULL);
+	log_info(&s->log, "SIGHUP: reading the configuration again");
+	reload(s);
 	notify_ready("serving");
 }
 
@@ -112,7 +129,7 @@ static int prepare(struct single *s, struct conf *c,
 		return rc;
 	files_gather(c, FILES_PUSH, f);
 	rights_make_state(c, rights);
-	limits_fit(c, LIMITS_BOTH);
+	s->limits = limits_fit(c, LIMITS_BOTH);
 	rc = rights_drop(rights, detail);
 	if (rc != ERR_OK)
 		return rc;
@@ -128,7 +145,8 @@ static int serve(struct single *s, struct err_detail *detail)
 
 	ports_give(s->ports, 0, &s->listeners);
 	rc = worker_start(s->worker, s->loop, s->mail_names,
-	                  push_role_service(s->push), &s->listeners, detail);
+	                  push_role_service(s->push), &s->listeners, &s->limits,
+	                  detail);
 	if (rc != ERR_OK)
 		return rc;
 	loop_on_signal(s->loop, SIGTERM, on_end, s);
@@ -145,7 +163,7 @@ static int serve(struct single *s, struct err_detail *detail)
 int single_run(struct conf *c, const struct rights *rights,
                struct err_detail *detail)
 {
-	struct single s = { .log = { LOG_ROLE, 0 } };
+	struct single s = { .log = { LOG_ROLE, 0 }, .conf = c };
 	struct files files = { 0 };
 	int rc;
 
@@ -160,7 +178,7 @@ int single_run(struct conf *c, const struct rights *rights,
 	s.rotation = loop_timer_new(s.loop, on_rotation, &s);
 	s.watchdog = watchdog_new(s.loop);
 	s.push = push_role_new(s.loop, s.push_names, c, &files,
-	                       &s.backends.routes);
+	                       &s.backends.routes, &s.limits);
 	files_done(&files);
 	rc = serve(&s, detail);
 	push_role_end(s.push);

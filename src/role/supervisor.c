@@ -17,12 +17,14 @@
 #include "net/tls_tickets.h"
 #include "role/channel.h"
 #include "role/children.h"
+#include "role/files.h"
 #include "role/inherited.h"
 #include "role/limits.h"
 #include "role/listeners.h"
 #include "role/notify.h"
 #include "role/ports.h"
 #include "role/process.h"
+#include "role/reload.h"
 #include "role/title.h"
 #include "role/worker.h"
 
@@ -55,7 +57,8 @@ struct supervisor {
 	struct watchdog *watchdog;
 	enum state state;
 	bool said_ready;
-	bool is_reloading;     /* some worker is */
+	bool is_reloading;     /* some process is */
+	bool is_reload_due;    /* another SIGHUP came meanwhile */
 	struct worker *worker; /* loaded, for those that are forked */
 	struct listeners listeners;
 	struct ports *ports;
@@ -89,14 +92,6 @@ static void tell_workers(struct supervisor *s, const struct message *m)
 
 	while ((c = next_worker(s, c)) != NULL)
 		child_tell(c, m, -1);
-}
-
-static void post_workers(struct supervisor *s, enum message_type type)
-{
-	struct child *c = NULL;
-
-	while ((c = next_worker(s, c)) != NULL)
-		child_post(c, type);
 }
 
 /* introduce gives a worker and the push process a channel to each other. */
@@ -167,19 +162,35 @@ static void say_serving(const struct supervisor *s)
 		notify_ready(SERVING);
 }
 
-/* on_reloaded says so once no worker shows the old certificates. */
+static void begin_reload(struct supervisor *s);
+
+/* on_reloaded says so once no process has the old options and certificates. */
 static void on_reloaded(struct supervisor *s)
 {
 	struct child *c = NULL;
 
-	while ((c = next_worker(s, c)) != NULL)
+	while ((c = children_next(s->children, NULL, c)) != NULL)
 		if (c->is_reloading)
 			return;
 	if (!s->is_reloading)
 		return;
 	s->is_reloading = false;
 	worker_say_reloaded(s->worker);
-	say_serving(s);
+	if (!s->is_reload_due || s->state >= STATE_DRAINS) {
+		say_serving(s);
+		return;
+	}
+	s->is_reload_due = false;
+	log_info(&s->log, "SIGHUP: reading the configuration once more");
+	begin_reload(s);
+}
+
+/* hear_reloaded: |c| has it all. */
+static bool hear_reloaded(struct supervisor *s, struct child *c)
+{
+	c->is_reloading = false;
+	on_reloaded(s);
+	return true;
 }
 
 /* accuse ends the worker with process id |pid|, which said what makes no sense.
@@ -197,7 +208,8 @@ static bool hear_push(void *arg, struct child *c, const struct message *m)
 {
 	struct supervisor *s = arg;
 
-	(void)c;
+	if (m->type == MESSAGE_RELOADED)
+		return hear_reloaded(s, c);
 	if (m->type == MESSAGE_CULPRIT)
 		accuse(s, m->id);
 	else if (m->type == MESSAGE_OFFER)
@@ -215,8 +227,7 @@ static bool hear_worker(void *arg, struct child *c, const struct message *m)
 		c->is_ready = true;
 		on_ready(s);
 	} else if (m->type == MESSAGE_RELOADED) {
-		c->is_reloading = false;
-		on_reloaded(s);
+		return hear_reloaded(s, c);
 	} else {
 		return false;
 	}
@@ -327,27 +338,59 @@ static void on_terminate(int signo, void *arg)
 	go_on(s);
 }
 
+static void say_reload(void *arg, const struct message *m)
+{
+	child_tell(arg, m, -1);
+}
+
+/* tell_reload has |c| take over what main has. */
+static void tell_reload(struct child *c, const struct reload *r,
+                        const struct files *f)
+{
+	c->is_reloading = c->channel != NULL;
+	if (c->is_reloading)
+		reload_tell(&r->changes, f, say_reload, c);
+}
+
+/* begin_reload: those that are forked from now on have it all by birth. */
+static void begin_reload(struct supervisor *s)
+{
+	const struct limits unused = { 0 }; /* main has no clients */
+	struct files secrets = { 0 };
+	struct child *c = NULL;
+	struct reload r;
+
+	if (reload_read(s->conf, &r) != ERR_OK) {
+		say_serving(s);
+		return;
+	}
+	reload_apply(&r, s->conf);
+	worker_reload(s->worker, &r.files, &unused);
+	files_gather(s->conf, FILES_PUSH, &secrets);
+	tell_reload(push_of(s), &r, &secrets);
+	while ((c = next_worker(s, c)) != NULL)
+		tell_reload(c, &r, &r.files);
+	files_done(&secrets);
+	reload_done(&r);
+	s->is_reloading = true;
+	on_reloaded(s);
+}
+
+/* on_reload: one after the other, so that all processes end with the last. */
 static void on_reload(int signo, void *arg)
 {
 	struct supervisor *s = arg;
-	struct child *c = NULL;
 
 	(void)signo;
 	if (s->state >= STATE_DRAINS)
 		return;
 	notify_reloading();
-	log_info(&s->log, "SIGHUP: reading certificates and the credential for "
-	                  "APNs again");
-	if (worker_reload(s->worker) == ERR_OK) {
-		while ((c = next_worker(s, c)) != NULL)
-			c->is_reloading = c->channel != NULL;
-		post_workers(s, MESSAGE_RELOAD);
-		s->is_reloading = true;
-		on_reloaded(s);
-	} else {
-		say_serving(s);
+	if (s->is_reloading) {
+		s->is_reload_due = true;
+		return;
 	}
-	child_post(push_of(s), MESSAGE_RELOAD);
+	log_info(&s->log, "SIGHUP: reading the configuration again");
+	begin_reload(s);
 }
 
 /* on_rotation: a session that one worker began is resumed by each other. */
@@ -480,14 +523,6 @@ static void supervise(struct supervisor *s)
 	}
 }
 
-/* divide gives each worker its part of what all may have. */
-static void divide(struct conf *c)
-{
-	unsigned n = c->process_workers;
-
-	c->limits_sessions = (c->limits_sessions + n - 1) / n;
-}
-
 static int prepare(struct supervisor *s, struct err_detail *detail)
 {
 	struct inherited *in = inherited_take();
@@ -520,7 +555,6 @@ int supervisor_run(struct conf *c, const struct rights *rights,
 	if (rc != ERR_OK)
 		goto out;
 	limits_no_core();
-	divide(c);
 	rand_bytes(s.key, sizeof(s.key));
 	s.offer.mailboxes_max = c->push_mailboxes_per_device;
 	s.loop = loop_new();

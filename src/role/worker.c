@@ -10,6 +10,7 @@
 #include "net/tls_tickets.h"
 #include "proxy/proxy.h"
 #include "role/identity.h"
+#include "role/limits.h"
 #include "role/listeners.h"
 #include "role/target.h"
 
@@ -69,53 +70,60 @@ int worker_check(const struct conf *c, struct err_detail *detail)
 	return rc;
 }
 
-int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
-                 struct service *service, const struct listeners *l,
-                 struct err_detail *detail)
+static struct proxy_opts opts_of(const struct worker *w,
+                                 const struct limits *limits)
 {
 	const struct conf *c = w->conf;
-	const struct proxy_opts opts = {
-		.listen = l->list,
-		.listen_count = l->count,
+
+	return (struct proxy_opts){
 		.tls = w->identity.tls,
 		.routes = &w->backends.routes,
 		.push_enabled = c->push_enabled,
 		.hide = w->hide,
 		.hide_count = c->capability_hide.count,
-		.sessions_max = c->limits_sessions,
+		.sessions_max = limits->sessions,
 		.logins_pending_per_address =
 			c->limits_logins_pending_per_address,
 		.login_failures = c->limits_login_failures,
 		.login_s = c->timeouts_login_s,
 		.idle_s = c->timeouts_idle_s,
-		.fresh_s = 300,
 		.trace_user = c->trace_user,
+		.fresh_s = 300,
 		.id_first = w->number,
 		.id_step = w->count,
 	};
+}
 
+int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
+                 struct service *service, const struct listeners *l,
+                 const struct limits *limits, struct err_detail *detail)
+{
+	struct proxy_opts opts = opts_of(w, limits);
+
+	opts.listen = l->list;
+	opts.listen_count = l->count;
 	return proxy_new(loop, resolver, service, &opts, &w->proxy, detail);
 }
 
-int worker_reload(struct worker *w)
+void worker_reload(struct worker *w, const struct files *f,
+                   const struct limits *limits)
 {
+	struct identity old = { 0 };
 	struct identity fresh;
 	struct err_detail why;
-	int rc;
+	struct proxy_opts opts;
 
-	if (w->identity.count == 0)
-		return ERR_OK;
-	rc = identity_load(w->conf, NULL, &w->tickets, &fresh, &why);
-	if (rc != ERR_OK) {
+	if (identity_load(w->conf, f, &w->tickets, &fresh, &why) == ERR_OK) {
+		old = w->identity;
+		w->identity = fresh;
+	} else {
 		log_error(&worker_log, "the certificates in use stay: %s",
 		          why.text);
-		return rc;
 	}
+	opts = opts_of(w, limits);
 	if (w->proxy != NULL)
-		proxy_set_tls(w->proxy, fresh.tls);
-	identity_done(&w->identity);
-	w->identity = fresh;
-	return ERR_OK;
+		proxy_set_opts(w->proxy, &opts);
+	identity_done(&old);
 }
 
 void worker_say_reloaded(const struct worker *w)

@@ -7,6 +7,8 @@
 #ifndef ROLE_WORKER_H
 #define ROLE_WORKER_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/str.h"
 #include "conf/conf.h"
@@ -15,6 +17,8 @@
 #include "push/service.h"
 #include "role/listeners.h"
 
+struct files;
+struct limits;
 struct worker;
 
 /* worker_check reads the files that a worker needs, for -t. Results as
@@ -34,18 +38,22 @@ int worker_load(const struct conf *c, struct worker **w_r,
  * have numbers of their own; before worker_start. */
 void worker_number(struct worker *w, unsigned number, unsigned count);
 
-/* worker_start opens the listeners |l|, unless they are. Results: 0;
- * ERR_PERMISSION or ERR_DNS with a sentence that names the address. */
+/* worker_start opens the listeners |l|, unless they are, for as many sessions
+ * as |limits| say. Results: 0; ERR_PERMISSION or ERR_DNS with a sentence that
+ * names the address. */
 int worker_start(struct worker *w, struct loop *loop, struct resolver *resolver,
                  struct service *service, const struct listeners *l,
-                 struct err_detail *detail) __attribute__((warn_unused_result));
+                 const struct limits *limits, struct err_detail *detail)
+	__attribute__((warn_unused_result));
 
 /*
- * worker_reload reads certificates and keys again, for clients that come from
- * now on. If one cannot be used all stay as they were, and the log says why.
- * Results: 0; ERR_*.
+ * worker_reload takes over what has changed in the configuration, and
+ * certificates and keys as files_read finds them in |f|, for clients that come
+ * from now on. If one of these cannot be used all of them stay as they were,
+ * and the log says why.
  */
-int worker_reload(struct worker *w);
+void worker_reload(struct worker *w, const struct files *f,
+                   const struct limits *limits);
 
 /* worker_say_reloaded logs that it was done, and what is unusual. */
 void worker_say_reloaded(const struct worker *w);

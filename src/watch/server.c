@@ -89,6 +89,16 @@ void server_free(struct server **sp)
 	*sp = NULL;
 }
 
+void server_refresh(struct server *s)
+{
+	uint32_t rate = s->env->opts.connect_rate;
+
+	if (rate != s->gate.per_second)
+		ratelimit_init(&s->gate, rate, rate, loop_now_ms(s->env->loop));
+	loop_defer_cancel(s->env->loop, on_changed, s);
+	loop_defer(s->env->loop, on_changed, s);
+}
+
 const struct dial_target *server_target(const struct server *s)
 {
 	return s->target;

@@ -32,6 +32,9 @@ struct server *server_new(const struct watcher_env *env,
                           void *arg);
 void server_free(struct server **s);
 
+/* server_refresh: the options of its |env| may have changed. */
+void server_refresh(struct server *s);
+
 /* server_target is where its watchers dial. */
 const struct dial_target *server_target(const struct server *s);
 

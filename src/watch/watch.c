@@ -118,9 +118,9 @@ static void account_wake(struct account *a)
 {
 	if (a->state == ACCOUNT_WATCHED)
 		wake_reset(&a->wake);
-	else if (a->state != ACCOUNT_DARK)
+	else if (a->state != ACCOUNT_DARK || !a->watch->env.opts.wake)
 		wake_pause(&a->wake);
-	else if (a->watch->env.opts.wake)
+	else
 		wake_start(&a->wake);
 }
 
@@ -577,11 +577,21 @@ static void crowds_init(struct watch *w)
 	}
 }
 
-void watch_set_login(struct watch *w, const struct watch_login_opts *login)
+void watch_set_opts(struct watch *w, const struct watch_opts *opts)
 {
-	assert(login->mode == w->env.opts.login.mode);
-	w->env.opts.login = *login;
+	struct account *a;
+	struct account *next;
+
+	assert(opts->login.mode == w->env.opts.login.mode);
+	w->env.opts = *opts;
 	w->unusable = false;
+	for (size_t i = 0; i < opts->routes->target_count; i++)
+		server_refresh(w->crowds[i].server);
+	HASH_ITER(hh, w->accounts, a, next) {
+		account_wake(a);
+		if (a->watcher != NULL)
+			watcher_set_times(a->watcher);
+	}
 	registry_observe(w->env.registry, on_user, w); /* tells of each user */
 }
 

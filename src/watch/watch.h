@@ -41,8 +41,9 @@ struct watch *watch_new(struct loop *loop, struct resolver *resolver,
                         struct queue *queue, const struct watch_opts *opts);
 void watch_free(struct watch **w);
 
-/* watch_set_login: what logins are opened with is there now, of the same mode.
- * Those in the dark are looked at again. */
-void watch_set_login(struct watch *w, const struct watch_login_opts *login);
+/* watch_set_opts has |opts| hold from now on, of the same mode of login and for
+ * the same routes, also for watchers that are there. Those in the dark are
+ * looked at again. */
+void watch_set_opts(struct watch *w, const struct watch_opts *opts);
 
 #endif

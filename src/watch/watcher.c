@@ -649,16 +649,27 @@ static uint64_t spread_ms(uint32_t s)
 	return (uint64_t)s * 1000 - rand_below(s * (1000 / 8) + 1);
 }
 
+static struct dialogue_opts times_of(const struct watcher_env *env,
+                                     const struct aside *aside)
+{
+	return (struct dialogue_opts){
+		.renew_ms = spread_ms(env->opts.renew_s),
+		.poll_ms = spread_ms(env->opts.poll_s),
+		.inbox_first = !aside_is_empty(aside),
+	};
+}
+
+void watcher_set_times(struct watcher *w)
+{
+	w->dialogue.opts = times_of(w->env, w->aside);
+}
+
 struct watcher *watcher_new(const struct watcher_env *env,
                             const struct dial_target *target, struct str user,
                             struct aside *aside, const struct log_ctx *log,
                             const struct watcher_handler *handler, void *arg)
 {
-	struct dialogue_opts opts = {
-		.renew_ms = spread_ms(env->opts.renew_s),
-		.poll_ms = spread_ms(env->opts.poll_s),
-		.inbox_first = !aside_is_empty(aside),
-	};
+	const struct dialogue_opts opts = times_of(env, aside);
 	struct watcher *w = xcalloc(1, sizeof(*w));
 
 	w->state = WATCHER_DIAL;

@@ -65,6 +65,10 @@ bool watcher_polls(const struct watcher *w);
 /* watcher_refresh: what the user's devices want may have changed. */
 void watcher_refresh(struct watcher *w);
 
+/* watcher_set_times: the times in its |env| may have changed; what waits, waits
+ * as long as it was to. */
+void watcher_set_times(struct watcher *w);
+
 /* watcher_free says goodbye if there is a connection; no call comes any more.
  * Not from inside on_watching. */
 void watcher_free(struct watcher **w);

@@ -13,7 +13,12 @@ static void check_texts(struct str in, const struct message *m)
 {
 	const struct service_registration *wish = &m->u.registration.wish;
 
-	if (m->type == MESSAGE_LOOKUP) {
+	if (m->type == MESSAGE_FILE) {
+		assert(inside(in, m->u.file.path) && m->u.file.path.len > 0);
+		assert(inside(in, m->u.file.text));
+	} else if (m->type == MESSAGE_OPTION) {
+		assert(inside(in, m->u.option) && m->u.option.len > 0);
+	} else if (m->type == MESSAGE_LOOKUP) {
 		assert(inside(in, m->u.lookup.login_name));
 		for (size_t i = 0; i < m->u.lookup.count; i++)
 			assert(inside(in, m->u.lookup.names[i]));

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """Every key is in the sample configuration and in the manual with its default,
-every built option and command in the manual and in --help; nothing else is."""
+every built option and command in the manual and in --help; nothing else is. The
+sample marks the keys that SIGHUP changes."""
 
 import re
 import subprocess
@@ -15,6 +16,9 @@ ROW = re.compile(r'\b(STRING|CHECKED|STRINGS|CHOICE|NUMBER|BOOL|GROUPS)\(' +
 MEMBER = re.compile(r'\bMEMBER\(\w+, (\w+), CONF_(\w+),([^;]*?)\),\n')
 OPTION = re.compile(r'\{ ' + STRING + r", (?:'(.)'|0), (?:" + STRING +
                     r'|NULL), (?:' + STRING + r'|NULL),\s*(true|false),')
+
+# What the sample marks a key with that SIGHUP changes.
+LIVE = ' # HUP'
 
 # What follows the dot when the word is the name of a file.
 FILES = ('c', 'conf', 'csr', 'h', 'md', 'p12', 'pem')
@@ -60,6 +64,14 @@ def keys(root):
     return found
 
 
+def live(root):
+    """The keys that SIGHUP changes."""
+    text = sources.read(root, 'src/conf/conf_table.c')
+    rows = re.findall(r'^\t[A-Z]+\("([a-z_.]+)", (LIVE|START),',
+                      text[text.index('conf_keys[] = {'):], re.M)
+    return {name for name, what in rows if what == 'LIVE'}
+
+
 def options(root):
     """The long and short names of what is built, with their argument."""
     text = sources.read(root, 'src/conf/option.c')
@@ -80,22 +92,27 @@ def commands(root):
 
 
 def in_sample(root):
-    """Each key of the sample with what it is set to, commented out. An entry of
-    a list stands in lines of its own, or in prose behind the list's default."""
-    group, last, inside, found = '', '', '', {}
+    """Each key of the sample with what it is set to, commented out, and those
+    that are marked. An entry of a list stands in lines of its own, or in prose
+    behind the list's default."""
+    group, last, inside, found, marked = '', '', '', {}, set()
     for n, line in enumerate(
             sources.read(root, 'etc/imapbell.conf').splitlines(), 1):
-        setting = re.fullmatch(r'\t?#(\t?)([a-z_]+) = (.*);', line)
+        setting = re.fullmatch(r'\t?#(\t?)([a-z_]+) = (.*);(%s)?' % LIVE, line)
         begin = re.fullmatch(r'([a-z_]+) = \{', line)
-        entry = re.fullmatch(r'\t?#([a-z_]+) = \( \{', line)
+        entry = re.fullmatch(r'\t?#([a-z_]+) = \( \{(%s)?' % LIVE, line)
         if setting and bool(setting[1]) == bool(inside):
             last = (inside or group) + setting[2]
             found[last] = setting[3]
+            if setting[4]:
+                marked.add(last)
         elif begin:
             group = begin[1] + '.'
         elif entry:
             found[group + entry[1]] = None
             inside = f'{group}{entry[1]}.'
+            if entry[2]:
+                marked.add(group + entry[1])
         elif re.fullmatch(r'\t?#\} \);', line):
             inside = ''
         elif line == '};':
@@ -105,7 +122,7 @@ def in_sample(root):
                          re.findall(r'([a-z_]+) = (.*?);', line))
         elif line and not re.match(r'\t?# ', line):
             sys.exit(f'etc/imapbell.conf:{n}: neither a comment nor a setting')
-    return found
+    return found, marked
 
 
 def in_manual(root):
@@ -123,7 +140,11 @@ def same(a, b):
 
 
 def compare_keys(root):
-    table, sample, manual = keys(root), in_sample(root), in_manual(root)
+    table, manual = keys(root), in_manual(root)
+    sample, marked = in_sample(root)
+    for name in sorted(live(root) ^ marked):
+        yield f'etc/imapbell.conf: {name}:{LIVE} ' + \
+              ('is missing' if name not in marked else 'is wrong')
     for name in sorted(table.keys() | sample.keys() | manual.keys()):
         for place, there in (('etc/imapbell.conf', sample),
                              ('etc/imapbell.conf.5', manual)):

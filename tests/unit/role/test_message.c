@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/files.h"
 #include "base/mem.h"
 #include "role/message.h"
 #include "unit/unit.h"
@@ -182,6 +183,32 @@ static void the_others_come_back(void **state)
 	buf_reset(&b);
 }
 
+static void what_a_reload_brings_comes_back(void **state)
+{
+	struct message option = { .type = MESSAGE_OPTION };
+	struct message file = { .type = MESSAGE_FILE };
+	struct message got;
+	struct buf b;
+
+	(void)state;
+	option.u.option = STR("push.allow=(\"a=b\")");
+	back(&option, &got, &b);
+	assert_str(got.u.option, "push.allow=(\"a=b\")");
+	buf_reset(&b);
+	file.u.file.path = STR("/etc/key.pem");
+	file.u.file.mode = 0100640;
+	file.u.file.text = STR("a\0b\n");
+	back(&file, &got, &b);
+	assert_str(got.u.file.path, "/etc/key.pem");
+	assert_int_equal(got.u.file.mode, 0100640);
+	assert_true(str_eq(got.u.file.text, STR("a\0b\n")));
+	buf_reset(&b);
+	file.u.file.text = STR_NULL;
+	back(&file, &got, &b);
+	assert_int_equal(got.u.file.text.len, 0);
+	buf_reset(&b);
+}
+
 static void words_without_fields_come_back(void **state)
 {
 	static const enum message_type types[] = {
@@ -258,6 +285,29 @@ static void texts_of_another_kind_are_refused(void **state)
 	refuses(&m);
 }
 
+static void what_no_reload_brings_is_refused(void **state)
+{
+	struct message option = { .type = MESSAGE_OPTION };
+	struct message file = { .type = MESSAGE_FILE };
+	char *big = xcalloc(1, FILES_MAX + 1);
+
+	(void)state;
+	refuses(&option);
+	option.u.option = STR("a\0=b");
+	refuses(&option);
+	file.u.file.text = STR("text");
+	refuses(&file);
+	file.u.file.path = STR("a\0b");
+	refuses(&file);
+	memset(big, 'a', 4097);
+	file.u.file.path = str_new(big, 4097);
+	refuses(&file);
+	file.u.file.path.len = 4096;
+	file.u.file.text = str_new(big, FILES_MAX + 1);
+	refuses(&file);
+	free(big);
+}
+
 /* Only a password can be kept. */
 static void login_of_another_kind_is_refused(void **state)
 {
@@ -302,8 +352,10 @@ int main(void)
 		cmocka_unit_test(registration_comes_back),
 		cmocka_unit_test(login_comes_back),
 		cmocka_unit_test(the_others_come_back),
+		cmocka_unit_test(what_a_reload_brings_comes_back),
 		cmocka_unit_test(words_without_fields_come_back),
 		cmocka_unit_test(texts_of_another_kind_are_refused),
+		cmocka_unit_test(what_no_reload_brings_is_refused),
 		cmocka_unit_test(login_of_another_kind_is_refused),
 		cmocka_unit_test(too_many_mailboxes_are_refused),
 	};

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/secret.h"
 #include "unit/unit.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static char path[] = "/tmp/test_secret.XXXXXX";
 static char big[65536 + 2];
@@ -92,6 +96,102 @@ static void fork_leaves_the_child_an_empty_secret(void **state)
 	if (getenv("VALGRIND") == NULL)
 		assert_int_equal(status, 0);
 	assert_str(secret_str(s), "password");
+	secret_free(&s);
+}
+
+/* page_of is the page in which |s| lies. */
+static uintptr_t page_of(const struct secret *s)
+{
+	return (uintptr_t)secret_str(s).data & ~((uintptr_t)getpagesize() - 1);
+}
+
+static bool is_mapped(uintptr_t page)
+{
+	unsigned char is_in[1];
+
+	return mincore((void *)page, 1, is_in) == 0;
+}
+
+static void short_ones_share_a_page_and_touch_no_other(void **state)
+{
+	static char text[100];
+	struct secret *all[32];
+	uintptr_t page;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		memset(text, (int)('A' + i), sizeof(text));
+		all[i] = secret_new(str_new(text, sizeof(text)));
+	}
+	page = page_of(all[0]);
+	for (size_t i = 0; i < COUNT(all); i++) {
+		memset(text, (int)('A' + i), sizeof(text));
+		assert_true(str_eq(secret_str(all[i]),
+		                   str_new(text, sizeof(text))));
+		assert_int_equal(page_of(all[i]), page);
+		secret_free(&all[i]);
+	}
+}
+
+static void what_is_freed_is_wiped_beside_those_that_stay(void **state)
+{
+	static const char none[8];
+	struct secret *stays = secret_new(STR("stays"));
+	struct secret *goes = secret_new(STR("password"));
+	const char *bytes = secret_str(goes).data;
+
+	(void)state;
+	assert_int_equal(page_of(goes), page_of(stays));
+	secret_free(&goes);
+	assert_memory_equal(bytes, none, sizeof(none));
+	goes = secret_new(STR("next"));
+	assert_ptr_equal(secret_str(goes).data, bytes);
+	assert_str(secret_str(stays), "stays");
+	secret_free(&goes);
+	secret_free(&stays);
+}
+
+static void of_empty_pages_one_is_kept(void **state)
+{
+	struct secret *all[100];
+	uintptr_t pages[100];
+	size_t left = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		all[i] = secret_new(STR("password"));
+		pages[i] = page_of(all[i]);
+	}
+	assert_true(pages[99] != pages[0]);
+	for (size_t i = 0; i < COUNT(all); i++)
+		secret_free(&all[i]);
+	for (size_t i = 0; i < COUNT(all); i++)
+		left += is_mapped(pages[i]);
+	assert_in_range(left, 1, 32);
+}
+
+/* They are not locked in a child. */
+static void pages_of_before_a_fork_are_not_used_in_the_child(void **state)
+{
+	struct secret *s = secret_new(STR("password"));
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		struct secret *own = secret_new(STR("own"));
+		struct secret *next = secret_new(STR("next"));
+		bool ok = page_of(own) != page_of(s) &&
+		          page_of(own) == page_of(next);
+
+		secret_free(&s);
+		secret_free(&next);
+		secret_free(&own);
+		_exit(ok ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 	secret_free(&s);
 }
 
@@ -192,6 +292,11 @@ int main(void)
 		cmocka_unit_test(length_is_limited_to_64_kib),
 		cmocka_unit_test(equal_means_length_and_every_byte),
 		cmocka_unit_test(fork_leaves_the_child_an_empty_secret),
+		cmocka_unit_test(short_ones_share_a_page_and_touch_no_other),
+		cmocka_unit_test(what_is_freed_is_wiped_beside_those_that_stay),
+		cmocka_unit_test(of_empty_pages_one_is_kept),
+		cmocka_unit_test(
+			pages_of_before_a_fork_are_not_used_in_the_child),
 		cmocka_unit_test(read_line_drops_the_line_end_and_what_follows),
 		cmocka_unit_test(
 			read_line_takes_the_longest_line_whatever_follows),

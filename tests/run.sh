@@ -3,8 +3,10 @@
 # run.sh [--long] - every test: unit tests, lint and corpora on the release and
 # on the sanitized build, end to end against real servers, clang-tidy, a short
 # run of each fuzz target. Ends with one line, "N passed, N failed"; the status
-# is 0 if nothing failed. --long adds what does not fit 15 minutes: the minute
-# that a password may live, everything under valgrind, longer fuzzing.
+# is 0 if nothing failed. End to end each imapbell has four workers, and in the
+# tests marked smoke all roles in one process. --long adds what does not fit 15
+# minutes: all with one worker and in one process, the minute that a password
+# may live, everything under valgrind, longer fuzzing.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -69,10 +71,11 @@ unit() { # NAME; some tests wait more than they work
 	return $status
 }
 
-e2e() { # NAME OPTIONS...
+e2e() { # NAME WORKERS OPTIONS...
 	IMAPBELL_BIN=$top/$1/src/imapbell
-	export IMAPBELL_BIN
-	shift
+	IMAPBELL_TEST_WORKERS=$2
+	export IMAPBELL_BIN IMAPBELL_TEST_WORKERS
+	shift 2
 	/usr/bin/python3 -B -m pytest -q -n 4 --dist loadfile \
 		--junitxml "$top/junit.xml" tests/e2e "$@"
 	status=$?
@@ -120,15 +123,17 @@ step 'build sanitized' build sanitized -Db_sanitize=address,undefined \
 	-Db_lundef=false
 step 'unit sanitized' unit sanitized
 # shellcheck disable=SC2086 # $long may be no word
-step 'end to end sanitized' e2e sanitized $long
+step 'end to end sanitized' e2e sanitized 4 $long
 # shellcheck disable=SC2086
-step 'end to end release' e2e release -m smoke $long
+step 'end to end release' e2e release 0 -m smoke $long
 CC=clang-14 step 'build clang' build clang -Dfuzz=true \
 	-Db_sanitize=address,undefined -Db_lundef=false
 step clang-tidy tidy
 step fuzz fuzz
 if [ -n "$long" ]; then
-	step 'end to end valgrind' valgrind release
+	step 'end to end one worker' e2e sanitized 1
+	step 'end to end one process' e2e sanitized 0
+	step 'end to end valgrind' valgrind release 0
 fi
 
 echo "$passed passed, $failed failed"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "conf/conf.h"
 #include "conf/help.h"
 #include "role/check.h"
@@ -45,6 +46,7 @@ static int run(struct conf *c)
 
 	log_setup(&opts);
 	log_info(&log, "imapbell " IMAPBELL_VERSION " starts");
+	metric_set(METRIC_BUILD_INFO, 1);
 	rc = rights_find(c, &rights, &why);
 	if (rc == ERR_OK)
 		rc = c->process_workers == 0 ? single_run(c, &rights, &why)

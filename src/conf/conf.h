@@ -128,6 +128,8 @@ struct conf {
 
 	char *store_path; /* default: STATE/imapbell.db */
 
+	char *status_listen; /* NULL: no HTTP */
+
 	char *log_level;
 	char *log_format;
 	char *log_target;

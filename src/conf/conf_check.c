@@ -67,6 +67,13 @@ int conf_check_apns(const char *value, struct err_detail *detail)
 	return ERR_OK;
 }
 
+int conf_check_place(const char *value, struct err_detail *detail)
+{
+	struct conf_url u;
+
+	return conf_place_parse(str_of(value), &u, detail);
+}
+
 int conf_check_network(const char *value, struct err_detail *detail)
 {
 	struct network n;

@@ -24,6 +24,9 @@ conf_check_fn conf_check_server;
 /* conf_check_apns: the url of a push service, or dry-run. */
 conf_check_fn conf_check_apns;
 
+/* conf_check_place: a host and a port that can be waited at. */
+conf_check_fn conf_check_place;
+
 /* conf_check_network: an address, or a network in CIDR notation. */
 conf_check_fn conf_check_network;
 

@@ -172,6 +172,7 @@ const struct conf_key conf_keys[] = {
 	       "10000"),
 	NUMBER("watch.connect_rate", LIVE, watch_connect_rate, 1, 100000, "20"),
 	STRING("store.path", START, store_path, NULL),
+	CHECKED("status.listen", START, status_listen, NULL, conf_check_place),
 	CHOICE("log.level", LIVE, log_level, "info", "error warn info debug"),
 	CHOICE("log.format", LIVE, log_format, "text", "text json"),
 	CHOICE("log.target", LIVE, log_target, "stderr",

@@ -12,7 +12,8 @@ enum conf_scheme {
 	CONF_IMAP,          /* plain; default port 143 */
 	CONF_IMAPS,         /* implicit TLS; default port 993 */
 	CONF_IMAP_STARTTLS, /* imap+starttls; default port 143 */
-	CONF_HTTPS          /* default port 443 */
+	CONF_HTTPS,         /* default port 443 */
+	CONF_HTTP           /* of conf_place_parse alone */
 };
 
 struct conf_url {
@@ -28,6 +29,11 @@ struct conf_url {
  */
 int conf_url_parse(struct str text, struct conf_url *u_r,
                    struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* conf_place_parse reads `host:port` in the same way. */
+int conf_place_parse(struct str text, struct conf_url *u_r,
+                     struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -199,7 +199,10 @@ static void become(const struct child *c, int fd, const sigset_t *mask)
 	struct err_detail why = { "" };
 	int rc = ERR_OK;
 
-	metric_be(c->id + 1);
+	if (c->kind->sees_counters)
+		metric_be_reader(c->id + 1);
+	else
+		metric_be(c->id + 1);
 	shed(all);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	set_title(c);
@@ -286,13 +289,18 @@ static void say_end(const struct child *c, int status)
 		          WEXITSTATUS(status));
 }
 
-/* replace has another come, soon if this one lived well. */
-static void replace(struct child *c, uint64_t lived_ms)
+static void count_restarts(const struct child *c, uint64_t n)
 {
 	char labels[32];
 
 	(void)snprintf(labels, sizeof(labels), "role=\"%s\"", c->kind->name);
-	metric_add_labelled(METRIC_PROCESS_RESTARTS, labels, 1);
+	metric_add_labelled(METRIC_PROCESS_RESTARTS, labels, n);
+}
+
+/* replace has another come, soon if this one lived well. */
+static void replace(struct child *c, uint64_t lived_ms)
+{
+	count_restarts(c, 1);
 	if (lived_ms >= LIVED_WELL_MS)
 		backoff_reset(&c->backoff);
 	restart_later(c);
@@ -345,6 +353,8 @@ void children_add(struct children *all, const struct child_kind *kind,
 		c->timer = loop_timer_new(all->loop, on_restart, c);
 		all->list[all->count++] = c;
 		backoff_init(&c->backoff, RESTART_MIN_MS, RESTART_MAX_MS);
+		/* What appears with its first count has no rate. */
+		count_restarts(c, 0);
 	}
 }
 

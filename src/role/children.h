@@ -27,6 +27,7 @@ struct child_kind {
 	bool is_numbered; /* there may be several: the title has the number */
 	/* It is the last to come, and the first to go. */
 	bool faces_clients;
+	bool sees_counters; /* of all processes */
 	/* The life of the forked process; |fd| is its channel to main. Results:
 	 * 0, it ended as asked; ERR_* with a sentence. */
 	int (*live)(void *arg, const struct child *c, int fd,

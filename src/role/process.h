@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * process - what the forked processes do: a worker, and the push process. Each
- * turns until main says so, or is gone.
+ * process - what the forked processes do: a worker, the push process, and the
+ * one that shows the status. Each turns until main says so, or is gone.
  */
 #ifndef ROLE_PROCESS_H
 #define ROLE_PROCESS_H
@@ -13,6 +13,7 @@
 #include "role/listeners.h"
 #include "role/message.h"
 #include "role/rights.h"
+#include "role/status_role.h"
 #include "role/worker.h"
 
 /* What main hands to a process; all borrowed but |fd|. */
@@ -41,6 +42,11 @@ int process_names(const struct process_start *start, struct worker *w)
 
 /* process_push is the push process. Results likewise. */
 int process_push(const struct process_start *start, struct err_detail *detail)
+	__attribute__((warn_unused_result));
+
+/* process_status serves |r|, which is open and ended here. Results likewise. */
+int process_status(const struct process_start *start, struct status_role *r,
+                   struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
 #endif

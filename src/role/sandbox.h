@@ -18,6 +18,7 @@ enum sandbox_role {
 	SANDBOX_NAMES,  /* looks names up, and is led by /etc */
 	SANDBOX_PUSH,   /* holds the keys, writes the database */
 	SANDBOX_SINGLE, /* is all of these: its files are not kept apart */
+	SANDBOX_STATUS, /* faces strangers: accepts them, opens nothing */
 };
 
 /* Files and folders, with all below them, besides those that every process of

@@ -32,8 +32,10 @@
 #	define NAMES (1U << SANDBOX_NAMES)
 #	define PUSH (1U << SANDBOX_PUSH)
 #	define SINGLE (1U << SANDBOX_SINGLE)
-#	define ALL (WORKER | NAMES | PUSH | SINGLE)
-#	define ACCEPTS (WORKER | SINGLE)
+#	define STATUS (1U << SANDBOX_STATUS)
+#	define ALL (WORKER | NAMES | PUSH | SINGLE | STATUS)
+#	define ACCEPTS (WORKER | SINGLE | STATUS)
+#	define DIALS (ALL & ~STATUS)
 #	define KEEPS (PUSH | SINGLE) /* the database */
 #	define LOOKS_UP (NAMES | PUSH | SINGLE)
 
@@ -260,8 +262,8 @@ struct rule {
 	                         { 3, MAP_ANONYMOUS, 0 } }, 2 }
 
 static const struct rule rules[] = {
-	SOCKET(ALL, AF_INET, SOCK_STREAM),
-	SOCKET(ALL, AF_INET6, SOCK_STREAM),
+	SOCKET(DIALS, AF_INET, SOCK_STREAM),
+	SOCKET(DIALS, AF_INET6, SOCK_STREAM),
 	SOCKET(ALL, AF_UNIX, SOCK_DGRAM), /* of syslog; services have others */
 	SOCKET(LOOKS_UP, AF_INET, SOCK_DGRAM),
 	SOCKET(LOOKS_UP, AF_INET6, SOCK_DGRAM),

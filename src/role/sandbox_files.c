@@ -77,6 +77,7 @@ static const char *const *const of_roles[][3] = {
 	[SANDBOX_WORKER] = { of_worker },
 	[SANDBOX_NAMES] = { of_names },
 	[SANDBOX_PUSH] = { of_worker, of_names },
+	[SANDBOX_STATUS] = { NULL },
 };
 
 struct ruleset {

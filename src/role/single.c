@@ -20,6 +20,7 @@
 #include "role/ports.h"
 #include "role/push_role.h"
 #include "role/reload.h"
+#include "role/status_role.h"
 #include "role/target.h"
 #include "role/worker.h"
 
@@ -34,6 +35,7 @@ struct single {
 	struct targets backends; /* of the watchers */
 	struct listeners listeners;
 	struct ports *ports;
+	struct status_role status;
 	struct push_role *push;
 	struct worker *worker;
 	struct loop_timer *rotation; /* of the keys of tickets */
@@ -67,6 +69,7 @@ static void on_end(int signo, void *arg)
 		return;
 	}
 	s->draining = true;
+	metric_set(METRIC_DRAINING, 1);
 	worker_drain(s->worker, on_empty, s);
 }
 
@@ -124,6 +127,8 @@ static int prepare(struct single *s, struct conf *c,
 		rc = listeners_read(c, &s->listeners, detail);
 	if (rc == ERR_OK)
 		rc = ports_open(&s->listeners, 1, in, &s->ports, detail);
+	if (rc == ERR_OK)
+		rc = status_role_open(c, in, &s->status, detail);
 	inherited_free(&in);
 	if (rc != ERR_OK)
 		return rc;
@@ -154,6 +159,7 @@ static int serve(struct single *s, struct err_detail *detail)
 	loop_on_signal(s->loop, SIGHUP, on_reload, s);
 	loop_on_signal(s->loop, SIGUSR1, on_dump, s);
 	loop_timer_set(s->rotation, TLS_TICKETS_MS);
+	status_role_serve(&s->status, s->loop, 1);
 	log_info(&s->log, "ready");
 	notify_ready("serving");
 	loop_run(s->loop);
@@ -183,6 +189,7 @@ int single_run(struct conf *c, const struct rights *rights,
 	rc = serve(&s, detail);
 	push_role_end(s.push);
 out:
+	status_role_done(&s.status);
 	worker_free(&s.worker);
 	push_role_free(&s.push);
 	loop_timer_free(&s.rotation);

@@ -25,6 +25,7 @@
 #include "role/ports.h"
 #include "role/process.h"
 #include "role/reload.h"
+#include "role/status_role.h"
 #include "role/title.h"
 #include "role/worker.h"
 
@@ -62,6 +63,7 @@ struct supervisor {
 	struct worker *worker; /* loaded, for those that are forked */
 	struct listeners listeners;
 	struct ports *ports;
+	struct status_role status;
 	char key[KEY_BYTES];
 	struct message_offer offer; /* the last */
 	struct str topic;           /* of |offer| */
@@ -69,7 +71,7 @@ struct supervisor {
 };
 
 /* What there is to fork; the functions are below. */
-enum kind { PUSH, WORKER, KINDS };
+enum kind { PUSH, WORKER, STATUS, KINDS };
 
 static const struct child_kind kinds[KINDS];
 
@@ -234,6 +236,15 @@ static bool hear_worker(void *arg, struct child *c, const struct message *m)
 	return true;
 }
 
+/* hear_status: it has nothing to say. */
+static bool hear_status(void *arg, struct child *c, const struct message *m)
+{
+	(void)arg;
+	(void)c;
+	(void)m;
+	return false;
+}
+
 /* Ends. */
 
 static bool has_clients(const struct supervisor *s)
@@ -265,6 +276,7 @@ static void drain(struct supervisor *s)
 	struct child *c = NULL;
 
 	s->state = STATE_DRAINS;
+	metric_set(METRIC_DRAINING, 1);
 	ports_close(s->ports);
 	while ((c = children_next(s->children, NULL, c)) != NULL) {
 		if (!c->kind->faces_clients)
@@ -436,6 +448,7 @@ static int live_worker(void *arg, const struct child *c, int fd,
 	s->worker = NULL;
 	worker_number(w, c->number, s->conf->process_workers);
 	ports_give(s->ports, c->number - 1, &s->listeners);
+	status_role_done(&s->status);
 	return process_worker(&start, w, &s->listeners, &s->offer, detail);
 }
 
@@ -448,12 +461,26 @@ static int live_push(void *arg, const struct child *c, int fd,
 	(void)c;
 	worker_free(&s->worker); /* with the listeners' keys */
 	ports_close(s->ports);
+	status_role_done(&s->status);
 	return process_push(&start, detail);
 }
 
+static int live_status(void *arg, const struct child *c, int fd,
+                       struct err_detail *detail)
+{
+	struct supervisor *s = arg;
+	const struct process_start start = start_of(s, fd);
+
+	(void)c;
+	worker_free(&s->worker);
+	ports_close(s->ports);
+	return process_status(&start, &s->status, detail);
+}
+
 static const struct child_kind kinds[KINDS] = {
-	[PUSH] = { "push", false, false, live_push, hear_push },
-	[WORKER] = { "worker", true, true, live_worker, hear_worker },
+	[PUSH] = { "push", false, false, false, live_push, hear_push },
+	[WORKER] = { "worker", true, true, false, live_worker, hear_worker },
+	[STATUS] = { "status", false, false, true, live_status, hear_status },
 };
 
 /* on_forked makes |c| known to those it works with. */
@@ -486,6 +513,7 @@ static void supervisor_done(struct supervisor *s)
 	worker_free(&s->worker);
 	listeners_done(&s->listeners);
 	ports_free(&s->ports);
+	status_role_done(&s->status);
 	str_free(&s->topic);
 	mem_wipe(s->key, sizeof(s->key));
 }
@@ -515,6 +543,8 @@ static void supervise(struct supervisor *s)
 	loop_on_signal(s->loop, SIGHUP, on_reload, s);
 	loop_on_signal(s->loop, SIGUSR1, on_dump, s);
 	child_want(push_of(s));
+	if (status_role_is_open(&s->status))
+		child_want(children_next(s->children, &kinds[STATUS], NULL));
 	loop_timer_set(s->timer, OFFER_WAIT_MS);
 	loop_timer_set(s->rotation, TLS_TICKETS_MS);
 	while (s->state != STATE_OVER) {
@@ -534,9 +564,11 @@ static int prepare(struct supervisor *s, struct err_detail *detail)
 	if (rc == ERR_OK)
 		rc = ports_open(&s->listeners, c->process_workers, in,
 		                &s->ports, detail);
+	if (rc == ERR_OK)
+		rc = status_role_open(c, in, &s->status, detail);
 	inherited_free(&in);
-	/* Main, push, workers. */
-	if (rc == ERR_OK && metric_share(2 + c->process_workers) != ERR_OK)
+	/* Main, push, workers, status. */
+	if (rc == ERR_OK && metric_share(3 + c->process_workers) != ERR_OK)
 		rc = err_set(detail, ERR_UNAVAILABLE,
 		             "no memory can be shared with processes");
 	return rc;
@@ -564,6 +596,7 @@ int supervisor_run(struct conf *c, const struct rights *rights,
 	s.children = children_new(s.loop, &children_opts, &s);
 	children_add(s.children, &kinds[PUSH], 1);
 	children_add(s.children, &kinds[WORKER], c->process_workers);
+	children_add(s.children, &kinds[STATUS], 1);
 	title_set("imapbell: main");
 	supervise(&s);
 	children_free(&s.children);

@@ -14,6 +14,13 @@
 #include "role/listeners.h"
 #include "role/target.h"
 
+enum {
+	FRESH_S = 300,
+	/* /readyz says what was so within a minute, a probe that takes its time
+	 * included. */
+	FRESH_ASKED_S = 40,
+};
+
 static const struct log_ctx worker_log = { LOG_TLS, 0 };
 
 struct worker {
@@ -87,8 +94,8 @@ static struct proxy_opts opts_of(const struct worker *w,
 		.login_failures = c->limits_login_failures,
 		.login_s = c->timeouts_login_s,
 		.idle_s = c->timeouts_idle_s,
+		.fresh_s = c->status_listen != NULL ? FRESH_ASKED_S : FRESH_S,
 		.trace_user = c->trace_user,
-		.fresh_s = 300,
 		.id_first = w->number,
 		.id_step = w->count,
 	};

@@ -52,11 +52,13 @@ def run(tmp_path, tls):
     ("push: {\n  enabled = 1;\n};\n", r"imapbell\.conf:2.*push\.enabled"),
     ("push: {\n  merge_ms = \"2s\";\n};\n",
      r"imapbell\.conf:2.*push\.merge_ms"),
-    ("status: {\n  listen = \"[::1]:80\";\n};\n", r"imapbell\.conf:1.*status"),
+    ("control: {\n  path = \"/run/c\";\n};\n", r"imapbell\.conf:1.*control"),
+    ("status: {\n  listen = \"::1:80\";\n};\n",
+     r"imapbell\.conf:2.*status\.listen"),
     ("log: { level = \"loud\"; };\n", r"imapbell\.conf:1.*log\.level"),
     ("@include \"absent.conf\"\n", r"imapbell\.conf:1|absent\.conf"),
 ], ids=["syntax", "type", "unknown", "zero", "bool", "string", "not_built",
-        "choice", "include"])
+        "place", "choice", "include"])
 def test_file_is_wrong(run, conf, says):
     """78 names file, line and key."""
     status, output = run("-t", conf=conf, complete="backend" not in conf)
@@ -73,7 +75,7 @@ def test_file_is_wrong(run, conf, says):
     (["-o", "nonsense.key=1"], CONFIG, r"nonsense\.key"),
     (["-o", "push.merge_ms=0"], CONFIG, r"push\.merge_ms"),
     (["--workers", "two"], CONFIG, "process.workers"),
-    (["--status", "127.0.0.1:0"], CONFIG, "--status"),
+    (["--status", "127.0.0.1"], CONFIG, r"status\.listen"),
     (["--watch-login", "session"], CONFIG, r"watch.login.*session|sealed"),
     (["--watch-login", "master"], CONFIG, r"watch.login.*master|sealed"),
     (["--apns-cert", "x.p12"], CONFIG, "PKCS#12"),
@@ -132,6 +134,15 @@ def test_port_in_use(run):
         status, output = run("-l", url)
     assert status == SYSTEM, output
     assert url.split("//")[1] in output
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_port_of_the_status_in_use(run, workers):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = "127.0.0.1:%d" % taken.getsockname()[1]
+        status, output = run("--status", place, "--workers", workers)
+    assert status == SYSTEM, output
+    assert place in output
 
 
 def test_several_listeners(bell, dovecot):

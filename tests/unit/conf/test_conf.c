@@ -318,11 +318,13 @@ static void unknown_key_after_o(void **state)
 	assert_string_equal(detail.text, "-o: unknown key process.runtime_dir");
 }
 
-static void options_that_are_not_built_are_named(void **state)
+static void status_has_a_host_and_a_port(void **state)
 {
 	(void)state;
-	assert_int_equal(load(GOOD, "--status", "127.0.0.1:80"), ERR_INVALID);
-	assert_non_null(strstr(detail.text, "--status: not built yet"));
+	assert_ok(load(GOOD, "--status", "127.0.0.1:80"));
+	assert_string_equal(c.status_listen, "127.0.0.1:80");
+	assert_int_equal(load(GOOD, "--status", "127.0.0.1"), ERR_INVALID);
+	assert_non_null(strstr(detail.text, "a port is wanted"));
 }
 
 static void values_that_are_not_built_are_named(void **state)
@@ -579,7 +581,7 @@ int main(void)
 		TEST(commands_that_are_not_built_are_named),
 		TEST(file_that_was_read_is_known),
 		TEST(unknown_key_after_o),
-		TEST(options_that_are_not_built_are_named),
+		TEST(status_has_a_host_and_a_port),
 		TEST(values_that_are_not_built_are_named),
 		TEST(master_needs_a_name_and_a_password_file),
 		TEST(backend_is_required),

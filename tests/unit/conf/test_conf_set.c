@@ -93,8 +93,8 @@ static void key_that_is_not_built_is_named(void **state)
 	(void)state;
 	refused("a", "process = { runtime_dir = \"/r\"; };",
 	        ":1: unknown key process.runtime_dir");
-	refused("a", "status = { listen = \"127.0.0.1:8080\"; };",
-	        ":1: unknown key status");
+	refused("a", "control = { path = \"/run/c\"; };",
+	        ":1: unknown key control");
 	refused("a", "apns = { token_key = \"k.p8\"; };",
 	        ":1: unknown key apns.token_key");
 	refused("a", "watch = { session_max_h = 168; };",

@@ -120,6 +120,25 @@ static void host_of_256_octets_is_refused(void **state)
 	assert_int_equal(conf_url_parse(str_of(text), &u, NULL), ERR_INVALID);
 }
 
+static void place_is_a_host_and_a_port(void **state)
+{
+	static const char *const bad[] = { "",     "host",    "host:",
+		                           ":80",  "[::1]",   "::1:80",
+		                           "h:-1", "h:99999", "http://h:80" };
+	struct conf_url u;
+
+	(void)state;
+	assert_ok(conf_place_parse(STR("[::1]:9090"), &u, NULL));
+	assert_str(u.host, "::1");
+	assert_int_equal(u.port, 9090);
+	assert_ok(conf_place_parse(STR("*:0"), &u, NULL));
+	assert_str(u.host, "*");
+	assert_int_equal(u.port, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(conf_place_parse(str_of(bad[i]), &u, NULL),
+		                 ERR_INVALID);
+}
+
 static void nul_is_no_host(void **state)
 {
 	struct conf_url u;
@@ -135,6 +154,7 @@ int main(void)
 		cmocka_unit_test(scheme_host_and_port),
 		cmocka_unit_test(rubbish_is_named),
 		cmocka_unit_test(host_of_256_octets_is_refused),
+		cmocka_unit_test(place_is_a_host_and_a_port),
 		cmocka_unit_test(nul_is_no_host),
 	};
 

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/* process_status - see process.h. It reads the counters of all, holds no
+ * secret, opens nothing and dials nobody. */
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "role/channel.h"
+#include "role/confine.h"
+#include "role/process.h"
+
+struct process {
+	struct log_ctx log;
+	struct loop *loop;
+	struct channel *main;
+};
+
+static void on_message(void *arg, const struct message *m, int fd)
+{
+	const struct process *p = arg;
+
+	if (fd >= 0)
+		(void)close(fd);
+	if (m->type == MESSAGE_STOP)
+		loop_stop(p->loop);
+}
+
+static void on_ended(void *arg, int rc)
+{
+	const struct process *p = arg;
+
+	log_warn(&p->log, "main is gone (%s)", err_text(rc));
+	loop_stop(p->loop);
+}
+
+static const struct channel_events events = {
+	.message = on_message,
+	.ended = on_ended,
+};
+
+int process_status(const struct process_start *start, struct status_role *r,
+                   struct err_detail *detail)
+{
+	struct process p = { .log = { LOG_ROLE, 0 } };
+	int rc = rights_drop(start->rights, detail);
+
+	if (rc != ERR_OK)
+		return rc;
+	confine(start->conf, SANDBOX_STATUS);
+	p.loop = loop_new();
+	p.main = channel_new(p.loop, start->fd, &events, &p);
+	/* Main, push, status, and the workers. */
+	status_role_serve(r, p.loop, 3 + start->conf->process_workers);
+	loop_run(p.loop);
+	status_role_done(r);
+	channel_free(&p.main);
+	streams_finish(p.loop);
+	loop_free(&p.loop);
+	return ERR_OK;
+}

@@ -126,12 +126,10 @@ static const struct family families[] = {
 static_assert(sizeof(families) / sizeof(families[0]) == FAMILIES,
               "one row per family");
 
-/* A row without labels of a family that has several series is the sum of
- * those, which alone are shown. */
+/* Labels of NULL: it is the sum of series, which alone are shown. */
 struct row {
 	enum family_id family;
 	const char *labels;
-	bool has_series;
 };
 
 static const struct row rows[] = {
@@ -176,14 +174,14 @@ static const struct row rows[] = {
 	[METRIC_WATCHERS_DARK] = { WATCHERS, "state=\"dark\",method=\"none\"" },
 	[METRIC_EVENTS_NEW] = { EVENTS, "kind=\"new\"" },
 	[METRIC_EVENTS_CHANGE] = { EVENTS, "kind=\"change\"" },
-	[METRIC_PUSHES] = { PUSHES, "", true },
+	[METRIC_PUSHES] = { PUSHES, NULL },
 	[METRIC_WAKE_RINGS] = { WAKE_RINGS, "" },
 	[METRIC_QUEUE_DEPTH] = { QUEUE_DEPTH, "" },
 	[METRIC_QUEUE_OLDEST] = { QUEUE_OLDEST, "" },
 	[METRIC_CREDENTIAL_EXPIRY] = { CREDENTIAL_EXPIRY, "" },
 	[METRIC_STORE_UP] = { STORE_UP, "" },
 	[METRIC_STORE_ERRORS] = { STORE_ERRORS, "" },
-	[METRIC_PROCESS_RESTARTS] = { PROCESS_RESTARTS, "", true },
+	[METRIC_PROCESS_RESTARTS] = { PROCESS_RESTARTS, NULL },
 	[METRIC_BUILD_INFO] = { BUILD_INFO,
 	                        "version=\"" IMAPBELL_VERSION "\"" },
 	[METRIC_PROCESSES] = { HIDDEN_SUM, "" },
@@ -342,7 +340,7 @@ static struct series *find_series(struct block *b, enum metric m,
 
 void metric_add_labelled(enum metric m, const char *labels, uint64_t n)
 {
-	assert(strlen(labels) < LABELS_MAX && rows[m].has_series);
+	assert(strlen(labels) < LABELS_MAX && rows[m].labels == NULL);
 	add(&find_series(here, m, labels)->value, (int64_t)n);
 	add(&here->values[m], (int64_t)n);
 }
@@ -400,7 +398,8 @@ static void add_series(struct block *sum, const struct block *b)
 		struct series s = b->series[i];
 
 		s.labels[LABELS_MAX - 1] = '\0';
-		if ((unsigned)s.metric < METRICS && rows[s.metric].has_series &&
+		if ((unsigned)s.metric < METRICS &&
+		    rows[s.metric].labels == NULL &&
 		    are_labels(str_of(s.labels)))
 			add(&find_series(sum, s.metric, s.labels)->value,
 			    s.value);
@@ -586,7 +585,7 @@ static void show_row(const struct show *s, enum metric m)
 	enum kind kind = kind_of(m);
 	int64_t value = s->sum->values[m];
 
-	if (row->has_series) {
+	if (row->labels == NULL) {
 		show_series(s, m);
 		return;
 	}

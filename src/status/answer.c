@@ -10,39 +10,37 @@
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
 
-/* Each writes a body and returns 0 or ERR_LIMIT; |*status_r| is 200 else. */
-typedef int body_fn(const struct page_facts *f, int *status_r, struct buf *out);
+/* Each writes a body and returns the status, or ERR_LIMIT. */
+typedef int body_fn(const struct page_facts *f, struct buf *out);
 
-static int write_page(const struct page_facts *f, int *status_r,
-                      struct buf *out)
+static int ok_if(int rc)
 {
-	(void)status_r;
-	return page_write(f, out);
+	return rc == ERR_OK ? 200 : rc;
 }
 
-static int write_health(const struct page_facts *f, int *status_r,
-                        struct buf *out)
+static int write_page(const struct page_facts *f, struct buf *out)
+{
+	return ok_if(page_write(f, out));
+}
+
+static int write_health(const struct page_facts *f, struct buf *out)
 {
 	(void)f;
-	(void)status_r;
-	return buf_adds(out, "alive\n");
+	return ok_if(buf_adds(out, "alive\n"));
 }
 
-static int write_ready(const struct page_facts *f, int *status_r,
-                       struct buf *out)
+static int write_ready(const struct page_facts *f, struct buf *out)
 {
 	const char *why;
+	bool is_ready = ready_judge(f->loop_ms, &why);
+	int rc = buf_printf(out, "%s\n", why);
 
-	if (!ready_judge(f->loop_ms, &why))
-		*status_r = 503;
-	return buf_printf(out, "%s\n", why);
+	return rc == ERR_OK && !is_ready ? 503 : ok_if(rc);
 }
 
-static int write_metrics(const struct page_facts *f, int *status_r,
-                         struct buf *out)
+static int write_metrics(const struct page_facts *f, struct buf *out)
 {
-	(void)status_r;
-	return exposition_write(f->now_ms, out);
+	return ok_if(exposition_write(f->now_ms, out));
 }
 
 static const struct {
@@ -139,7 +137,6 @@ int answer_write(const struct request *r, const struct page_facts *f,
                  struct buf *out)
 {
 	bool asked = r->method == REQUEST_HEAD;
-	int status = 200;
 	struct buf body;
 	size_t i = 0;
 	int rc;
@@ -152,9 +149,9 @@ int answer_write(const struct request *r, const struct page_facts *f,
 	if (r->method == REQUEST_OTHER)
 		return refuse(405, false, f, out);
 	buf_init(&body, ANSWER_MAX);
-	rc = pages[i].write(f, &status, &body);
-	if (rc == ERR_OK)
-		rc = write_all(status, pages[i].type, f, buf_str(&body), asked,
+	rc = pages[i].write(f, &body);
+	if (rc > 0)
+		rc = write_all(rc, pages[i].type, f, buf_str(&body), asked,
 		               out);
 	buf_reset(&body);
 	return rc;

@@ -136,12 +136,16 @@ struct status *status_new(struct loop *loop, const struct status_opts *opts)
 void status_free(struct status **status)
 {
 	struct status *s = *status;
+	struct visitor *v;
+	struct visitor *next;
 
 	*status = NULL;
 	if (s == NULL)
 		return;
 	listener_free(&s->listener);
-	while (!TAILQ_EMPTY(&s->visitors))
-		visitor_free(TAILQ_FIRST(&s->visitors));
+	for (v = TAILQ_FIRST(&s->visitors); v != NULL; v = next) {
+		next = TAILQ_NEXT(v, entry);
+		visitor_free(v);
+	}
 	free(s);
 }

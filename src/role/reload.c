@@ -66,7 +66,7 @@ static int check(const struct conf *c, const struct files *f,
 int reload_read(const struct conf *running, struct reload *r_r)
 {
 	struct reload r = { 0 };
-	struct conf_reload again;
+	struct conf_reload again = { 0 };
 	struct err_detail why;
 	int rc = conf_reload(running, environ, &again, &why);
 

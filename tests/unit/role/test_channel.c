@@ -296,7 +296,8 @@ static void who_takes_nothing_is_left(void **state)
 	m.u.secret = str_new(secret, sizeof(secret));
 	for (; p.a.ended == 0 && told < 16 * 1024; told++) {
 		assert_ok(channel_tell(p.a.channel, &m, -1));
-		turn(&p);
+		if (told % 256 == 0)
+			turn(&p);
 	}
 	assert_int_equal(p.a.ended, ERR_LIMIT);
 	assert_true(told > 1024);

@@ -13,6 +13,14 @@
 /* A name and its NUL; DNS knows 255. */
 enum { HOST_MAX = 1024 };
 
+static bool is_address(const struct resolve_address *a)
+{
+	return (a->addr.ss_family == AF_INET &&
+	        a->len == sizeof(struct sockaddr_in)) ||
+	       (a->addr.ss_family == AF_INET6 &&
+	        a->len == sizeof(struct sockaddr_in6));
+}
+
 void names_look_up(const char *host, int flags, struct names_answer *answer_r)
 {
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC,
@@ -29,12 +37,11 @@ void names_look_up(const char *host, int flags, struct names_answer *answer_r)
 	     ai != NULL && a->count < NAMES_ADDRESSES_MAX; ai = ai->ai_next) {
 		struct resolve_address *found = &a->found[a->count];
 
-		if (ai->ai_addrlen > sizeof(found->addr) ||
-		    (ai->ai_family != AF_INET && ai->ai_family != AF_INET6))
+		if (ai->ai_addrlen > sizeof(found->addr))
 			continue;
 		memcpy(&found->addr, ai->ai_addr, ai->ai_addrlen);
 		found->len = ai->ai_addrlen;
-		a->count++;
+		a->count += is_address(found);
 	}
 	freeaddrinfo(list);
 	if (a->count == 0)
@@ -62,12 +69,26 @@ static bool transmit(int fd, const void *data, size_t size)
 	return n >= 0 && (size_t)n == size;
 }
 
+/* is_sane: whoever said |a| may have been taken over by what a stranger's
+ * server answered. */
+static bool is_sane(const struct names_answer *a)
+{
+	if (a->gai != 0)
+		return true;
+	if (a->count == 0 || a->count > NAMES_ADDRESSES_MAX)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!is_address(&a->found[i]))
+			return false;
+	return true;
+}
+
 void names_ask(int fd, const char *host, struct names_answer *answer_r)
 {
 	struct names_answer a;
 
 	if (transmit(fd, host, strlen(host) + 1) &&
-	    receive(fd, &a, sizeof(a)) == (ssize_t)sizeof(a)) {
+	    receive(fd, &a, sizeof(a)) == (ssize_t)sizeof(a) && is_sane(&a)) {
 		*answer_r = a;
 		return;
 	}

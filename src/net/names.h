@@ -27,7 +27,7 @@ struct names_answer {
 void names_look_up(const char *host, int flags, struct names_answer *answer_r);
 
 /* names_ask has names_serve at the other end of |fd| look |host| up; EAI_AGAIN
- * if nobody is there. One at a time. */
+ * if nobody is there, or says what makes no sense. One at a time. */
 void names_ask(int fd, const char *host, struct names_answer *answer_r);
 
 /* names_serve answers on |fd|, of a pair of SOCK_SEQPACKET, until its other end

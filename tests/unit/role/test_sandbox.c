@@ -346,6 +346,12 @@ static bool take_user(void)
 	return setuid(getuid()) == 0;
 }
 
+static bool have_internet(void)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 ||
+	       socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0;
+}
+
 enum wall { FILES, CALLS };
 
 struct attempt {
@@ -411,6 +417,23 @@ static const struct attempt pushes[] = {
 	TRY(cut_short, CALLS),
 };
 
+/* It accepts on what it has. */
+static const struct attempt statuses[] = {
+	NONE_MAY,
+	TRY(read_database, FILES),
+	TRY(read_seal_key, FILES),
+	TRY(read_apns_key, FILES),
+	TRY(read_certificate, FILES),
+	TRY(read_accounts, FILES),
+	TRY(list_folder, FILES),
+	TRY(make_in_tls, CALLS),
+	TRY(make_in_state, CALLS),
+	TRY(open_to_write, CALLS),
+	TRY(cut_short, CALLS),
+	TRY(rename_it, CALLS),
+	TRY(have_internet, CALLS),
+};
+
 static void need_sandbox(void)
 {
 	if (!sandbox_is_possible()) {
@@ -466,6 +489,13 @@ static void who_looks_names_up_is_refused(void **arg)
 	expect_refused(SANDBOX_NAMES, names, sizeof(names) / sizeof(names[0]));
 }
 
+static void who_shows_the_status_is_refused(void **arg)
+{
+	(void)arg;
+	expect_refused(SANDBOX_STATUS, statuses,
+	               sizeof(statuses) / sizeof(statuses[0]));
+}
+
 static void the_push_process_is_refused(void **arg)
 {
 	(void)arg;
@@ -504,6 +534,11 @@ static bool reach_and_accept(void)
 	return getsockname(listening, (struct sockaddr *)&addr, &len) == 0 &&
 	       connect(fd, (struct sockaddr *)&addr, len) == 0 &&
 	       accept4(listening, NULL, NULL, SOCK_CLOEXEC) >= 0;
+}
+
+static bool accept_one(void)
+{
+	return accept4(listening, NULL, NULL, SOCK_CLOEXEC) >= 0;
 }
 
 static bool look_up(void)
@@ -566,6 +601,26 @@ static void a_worker_serves(void **arg)
 	(void)close(listening);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
+}
+
+static void the_status_is_shown(void **arg)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	int visitor;
+
+	(void)arg;
+	need_sandbox();
+	listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	visitor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_ok(listen(listening, 5));
+	assert_ok(getsockname(listening, (struct sockaddr *)&addr, &len));
+	assert_ok(connect(visitor, (struct sockaddr *)&addr, len));
+	WORKS(SANDBOX_STATUS, accept_one);
+	WORKS(SANDBOX_STATUS, signal_itself);
+	WORKS(SANDBOX_STATUS, has_no_core);
+	(void)close(visitor);
+	(void)close(listening);
 }
 
 static void the_push_process_serves(void **arg)
@@ -728,9 +783,11 @@ int main(void)
 		cmocka_unit_test(a_worker_is_refused),
 		cmocka_unit_test(who_looks_names_up_is_refused),
 		cmocka_unit_test(the_push_process_is_refused),
+		cmocka_unit_test(who_shows_the_status_is_refused),
 		cmocka_unit_test(a_worker_serves),
 		cmocka_unit_test(a_worker_speaks_tls),
 		cmocka_unit_test(the_push_process_serves),
+		cmocka_unit_test(the_status_is_shown),
 		cmocka_unit_test(names_are_looked_up_for_a_worker),
 		cmocka_unit_test(what_is_no_name_is_not_looked_up),
 		cmocka_unit_test(threads_come_later),

@@ -14,7 +14,8 @@ server's or the clients'. HAProxy ends TLS and knows no IMAP. nginx asks whether
 a login is good by HTTP, which costs it a third connection; that answer is
 scripted too. Dovecot's login processes serve many clients each
 (service_count = 0). Only imapbell and Dovecot log logins. Peers that are not
-installed (tests/packages.sh bench) are left out.
+installed (tests/packages.sh bench) are left out. It takes two minutes where
+nothing else runs; IMAPBELL_BIN names the program.
 
     logins.py [--count N] [--clients N] [--only NAME]
 """

@@ -81,8 +81,10 @@ void proxy_drain(struct proxy *p, uint64_t drain_ms, loop_fn *empty, void *arg)
 	log_info(&p->log, "draining sessions=%zu", sessions_count(p->sessions));
 	if (p->drain == NULL)
 		p->drain = loop_timer_new(p->env.loop, on_drain_end, p);
-	loop_timer_set(p->drain, drain_ms);
-	sessions_drain(p->sessions, false);
+	if (drain_ms > 0) {
+		loop_timer_set(p->drain, drain_ms);
+		sessions_drain(p->sessions, false);
+	}
 	sessions_on_empty(p->sessions, empty, arg);
 }
 

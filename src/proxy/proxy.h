@@ -79,7 +79,9 @@ void proxy_set_opts(struct proxy *p, const struct proxy_opts *opts);
 
 /* proxy_drain stops accepting; |empty| once no session is left (on a later
  * turn; at once if none is there), or after |drain_ms|, when each remaining
- * session got a BYE at a boundary and was closed. */
+ * session got a BYE at a boundary and was closed; who has not begun to log in
+ * gets it now. With 0 all may stay as long as they like. May be called again.
+ */
 void proxy_drain(struct proxy *p, uint64_t drain_ms, loop_fn *empty, void *arg);
 
 /* proxy_free closes what is left without ceremony. */

@@ -43,7 +43,7 @@ struct children {
 
 /* What main does in answer to signals, a child does not: main says when to end,
  * and a terminal asks all of a group. */
-static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
+static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
 
 /* The list. */
 

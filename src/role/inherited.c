@@ -112,11 +112,17 @@ int inherited_find(struct inherited *in, const struct proxy_listen *where,
 	return ERR_OK;
 }
 
-int inherited_find_named(struct inherited *in, const char *name)
+int inherited_find_named(struct inherited *in, const char *begin,
+                         struct str *rest_r)
 {
-	for (size_t i = 0; i < in->count; i++)
-		if (in->fds[i] >= 0 && str_eq(in->names[i], str_of(name)))
-			return take_fd(in, i);
+	size_t len = str_of(begin).len;
+
+	for (size_t i = 0; i < in->count; i++) {
+		if (in->fds[i] < 0 || !str_starts(in->names[i], str_of(begin)))
+			continue;
+		*rest_r = str_sub(in->names[i], len, in->names[i].len - len);
+		return take_fd(in, i);
+	}
 	return -1;
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "role/listeners.h"
 
 struct inherited;
@@ -29,9 +30,11 @@ int inherited_find(struct inherited *in, const struct proxy_listen *where,
                    int **fds_r, size_t *count_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
-/* inherited_find_named is the one with that name, the caller's to close, or
- * -1. It need not listen. */
-int inherited_find_named(struct inherited *in, const char *name);
+/* inherited_find_named is the one whose name begins so, the caller's to close,
+ * with the rest of it, which lives until inherited_free; or -1. It need not
+ * listen. */
+int inherited_find_named(struct inherited *in, const char *begin,
+                         struct str *rest_r);
 
 /* inherited_free closes what nobody asked for, which a warning names. */
 void inherited_free(struct inherited **in);

@@ -18,14 +18,11 @@
 #include "base/files.h"
 #include "base/mem.h"
 
-/* Processes of one imapbell are one program: another version is no friend. */
-enum { VERSION = 1 };
-
 enum {
 	ACCOUNT_ID_MAX = 64,
 	TOKEN_MAX = 200,
 	SUBTOPIC_MAX = 255,
-	TICKETS_MAX = 1024,
+	SECRET_MAX = 1024,
 	FILE_NAME_MAX = 4096,
 };
 
@@ -164,7 +161,7 @@ static void put_file(struct writer *w, const struct message *m)
 	put_long(w, m->u.file.text);
 }
 
-static void put_tickets(struct writer *w, const struct message *m)
+static void put_secret(struct writer *w, const struct message *m)
 {
 	put_text(w, m->u.secret);
 }
@@ -386,9 +383,9 @@ static void take_file(struct reader *r, struct message *m)
 	r->is_bad |= f->text.len > FILES_MAX;
 }
 
-static void take_tickets(struct reader *r, struct message *m)
+static void take_secret(struct reader *r, struct message *m)
 {
-	m->u.secret = take_text(r, 0, TICKETS_MAX);
+	m->u.secret = take_text(r, 0, SECRET_MAX);
 }
 
 static void take_looked_up(struct reader *r, struct message *m)
@@ -413,7 +410,7 @@ static const struct row {
 } rows[] = {
 	[MESSAGE_PEER] = { "peer", NULL, NULL },
 	[MESSAGE_RELOAD] = { "reload", NULL, NULL },
-	[MESSAGE_TICKETS] = { "tickets", put_tickets, take_tickets },
+	[MESSAGE_TICKETS] = { "tickets", put_secret, take_secret },
 	[MESSAGE_DRAIN] = { "drain", NULL, NULL },
 	[MESSAGE_STOP] = { "stop", NULL, NULL },
 	[MESSAGE_READY] = { "ready", NULL, NULL },
@@ -427,6 +424,9 @@ static const struct row {
 	[MESSAGE_LOOKED_UP] = { "looked-up", put_looked_up, take_looked_up },
 	[MESSAGE_DONE] = { "done", put_done, take_done },
 	[MESSAGE_WANTED] = { "wanted", NULL, NULL },
+	[MESSAGE_KEY] = { "key", put_secret, take_secret },
+	[MESSAGE_LEAD] = { "lead", NULL, NULL },
+	[MESSAGE_INTRODUCE] = { "introduce", NULL, NULL },
 	[MESSAGE_OPTION] = { "option", put_option, take_option },
 	[MESSAGE_FILE] = { "file", put_file, take_file },
 };
@@ -439,7 +439,7 @@ int message_encode(const struct message *m, struct buf *out)
 	struct writer w = { out, ERR_OK };
 	size_t before = out->len;
 
-	put_number(&w, VERSION, 1);
+	put_number(&w, m->version != 0 ? m->version : MESSAGE_VERSION, 1);
 	put_number(&w, (uint32_t)m->type, 1);
 	put_number(&w, m->id, 4);
 	if (rows[m->type].put != NULL)
@@ -455,7 +455,7 @@ int message_decode(struct str in, struct message *m_r)
 	struct message m = { 0 };
 	uint32_t type;
 
-	r.is_bad |= take_number(&r, 1) != VERSION;
+	r.is_bad |= take_number(&r, 1) != MESSAGE_VERSION;
 	type = take_number(&r, 1);
 	m.id = take_number(&r, 4);
 	if (r.is_bad || type == 0 || type >= MESSAGE_TYPES)

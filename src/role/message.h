@@ -22,6 +22,9 @@
 #define MESSAGE_DIGEST_BYTES 32
 #define MESSAGE_TOPIC_MAX 255
 
+/* Of all of them. */
+enum { MESSAGE_VERSION = 1 };
+
 enum message_type {
 	/* From main to a process. */
 	MESSAGE_PEER = 1, /* a descriptor comes with it: the worker whose
@@ -29,7 +32,7 @@ enum message_type {
 	                     process */
 	MESSAGE_RELOAD,
 	MESSAGE_TICKETS, /* new keys of session tickets, to workers */
-	MESSAGE_DRAIN,
+	MESSAGE_DRAIN,   /* without limit if |id| is not 0 */
 	MESSAGE_STOP,
 	/* From a process to main. */
 	MESSAGE_READY,
@@ -48,6 +51,11 @@ enum message_type {
 	/* From main to a process: what the next RELOAD brings. */
 	MESSAGE_OPTION,
 	MESSAGE_FILE,
+	/* From a main to the one that follows, besides TICKETS and PEER. */
+	MESSAGE_KEY,  /* of digests; all is said now */
+	MESSAGE_LEAD, /* it is the one, from now on */
+	/* And back, besides READY, CULPRIT, OFFER, DRAIN and STOP. */
+	MESSAGE_INTRODUCE, /* the push process is another one */
 	MESSAGE_TYPES
 };
 
@@ -89,6 +97,7 @@ struct message_logged_in {
 
 struct message {
 	enum message_type type;
+	uint8_t version; /* to encode it for another program; 0: ours */
 	uint32_t id;
 	size_t bytes; /* of what was decoded: its length */
 
@@ -99,7 +108,7 @@ struct message {
 		struct message_logged_in logged_in;
 		struct message_file file;
 		struct str option; /* KEY=VALUE, as after -o */
-		struct str secret; /* of TICKETS */
+		struct str secret; /* of TICKETS and KEY */
 		struct str proved; /* of LOOKED_UP: '\0' or '\1' for each */
 		bool kept;         /* of DONE: on disk */
 	} u;

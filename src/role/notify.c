@@ -76,6 +76,14 @@ void notify_stopping(void)
 	tell("STOPPING=1\nSTATUS=waiting for sessions to end\n");
 }
 
+void notify_main(pid_t pid)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "MAINPID=%d\n", (int)pid);
+	tell(text);
+}
+
 /* read_number reads a variable of the environment; 0 if it is none. */
 static uint64_t read_number(const char *name)
 {

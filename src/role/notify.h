@@ -6,6 +6,8 @@
 #ifndef ROLE_NOTIFY_H
 #define ROLE_NOTIFY_H
 
+#include <sys/types.h>
+
 #include "net/loop.h"
 
 /* notify_ready: it serves, also again after a reload. |status| is one line. */
@@ -16,6 +18,9 @@ void notify_reloading(void);
 
 /* notify_stopping: no client is accepted any more. */
 void notify_stopping(void);
+
+/* notify_main: from now on |pid| is the one to signal and to hear. */
+void notify_main(pid_t pid);
 
 /* watchdog_new tells the manager that this loop turns, as often as it wants to
  * hear; NULL: it does not. Freed by watchdog_free. */

@@ -97,7 +97,7 @@ static void on_message(void *arg, const struct message *m, int fd)
 	else if (m->type == MESSAGE_TICKETS)
 		worker_set_tickets(p->worker, m->u.secret);
 	else if (m->type == MESSAGE_DRAIN)
-		worker_drain(p->worker, on_empty, p);
+		worker_drain(p->worker, m->id != 0, on_empty, p);
 	else if (m->type == MESSAGE_STOP)
 		loop_stop(p->loop);
 }

@@ -13,6 +13,7 @@
 #include "net/tls_tickets.h"
 #include "role/confine.h"
 #include "role/files.h"
+#include "role/heir.h"
 #include "role/inherited.h"
 #include "role/limits.h"
 #include "role/listeners.h"
@@ -70,7 +71,7 @@ static void on_end(int signo, void *arg)
 	}
 	s->draining = true;
 	metric_set(METRIC_DRAINING, 1);
-	worker_drain(s->worker, on_empty, s);
+	worker_drain(s->worker, false, on_empty, s);
 }
 
 /* reload does for both sides what processes of their own are told. */
@@ -112,6 +113,14 @@ static void on_dump(int signo, void *arg)
 	metric_log(&s->log, loop_wall_ms(s->loop));
 }
 
+static void on_upgrade(int signo, void *arg)
+{
+	const struct single *s = arg;
+
+	(void)signo;
+	log_warn(&s->log, "SIGUSR2: an upgrade needs process.workers");
+}
+
 /* prepare does what may need the rights that this process was started with,
  * and leaves them. */
 static int prepare(struct single *s, struct conf *c,
@@ -119,8 +128,13 @@ static int prepare(struct single *s, struct conf *c,
                    struct err_detail *detail)
 {
 	struct inherited *in = inherited_take();
+	struct str version;
 	int rc = worker_load(c, &s->worker, detail);
 
+	if (rc == ERR_OK &&
+	    inherited_find_named(in, HEIR_CHANNEL, &version) >= 0)
+		rc = err_set(detail, ERR_INVALID,
+		             "an upgrade needs process.workers");
 	if (rc == ERR_OK)
 		rc = targets_load(c, NULL, &s->backends, detail);
 	if (rc == ERR_OK)
@@ -158,6 +172,7 @@ static int serve(struct single *s, struct err_detail *detail)
 	loop_on_signal(s->loop, SIGINT, on_end, s);
 	loop_on_signal(s->loop, SIGHUP, on_reload, s);
 	loop_on_signal(s->loop, SIGUSR1, on_dump, s);
+	loop_on_signal(s->loop, SIGUSR2, on_upgrade, s);
 	loop_timer_set(s->rotation, TLS_TICKETS_MS);
 	status_role_serve(&s->status, s->loop, 1);
 	log_info(&s->log, "ready");

@@ -18,6 +18,7 @@
 #include "role/channel.h"
 #include "role/children.h"
 #include "role/files.h"
+#include "role/heir.h"
 #include "role/inherited.h"
 #include "role/limits.h"
 #include "role/listeners.h"
@@ -25,12 +26,11 @@
 #include "role/ports.h"
 #include "role/process.h"
 #include "role/reload.h"
-#include "role/status_role.h"
+#include "role/supervisor_impl.h"
 #include "role/title.h"
 #include "role/worker.h"
 
 enum {
-	KEY_BYTES = 32,
 	/* Clients can be served without the push process: they wait for it only
 	 * to be shown what it offers. */
 	OFFER_WAIT_MS = 5 * 1000,
@@ -40,36 +40,6 @@ enum {
 
 #define SERVING "serving"
 
-enum state {
-	STATE_BEGINS, /* the push process is asked what it offers */
-	STATE_SERVES,
-	STATE_DRAINS, /* those that face clients end */
-	STATE_STOPS,  /* the others end */
-	STATE_OVER,
-};
-
-struct supervisor {
-	struct log_ctx log;
-	struct conf *conf;
-	const struct rights *rights;
-	struct loop *loop;
-	struct loop_timer *timer;    /* of the state */
-	struct loop_timer *rotation; /* of the keys of tickets */
-	struct watchdog *watchdog;
-	enum state state;
-	bool said_ready;
-	bool is_reloading;     /* some process is */
-	bool is_reload_due;    /* another SIGHUP came meanwhile */
-	struct worker *worker; /* loaded, for those that are forked */
-	struct listeners listeners;
-	struct ports *ports;
-	struct status_role status;
-	char key[KEY_BYTES];
-	struct message_offer offer; /* the last */
-	struct str topic;           /* of |offer| */
-	struct children *children;
-};
-
 /* What there is to fork; the functions are below. */
 enum kind { PUSH, WORKER, STATUS, KINDS };
 
@@ -77,45 +47,23 @@ static const struct child_kind kinds[KINDS];
 
 /* Talking. */
 
-static struct child *push_of(const struct supervisor *s)
+struct child *supervisor_push(const struct supervisor *s)
 {
 	return children_next(s->children, &kinds[PUSH], NULL);
 }
 
-static struct child *next_worker(const struct supervisor *s,
-                                 const struct child *c)
+struct child *supervisor_next_worker(const struct supervisor *s,
+                                     const struct child *c)
 {
 	return children_next(s->children, &kinds[WORKER], c);
 }
 
-static void tell_workers(struct supervisor *s, const struct message *m)
+void supervisor_tell_workers(struct supervisor *s, const struct message *m)
 {
 	struct child *c = NULL;
 
-	while ((c = next_worker(s, c)) != NULL)
+	while ((c = supervisor_next_worker(s, c)) != NULL)
 		child_tell(c, m, -1);
-}
-
-/* introduce gives a worker and the push process a channel to each other. */
-static void introduce(struct supervisor *s, struct child *worker)
-{
-	struct message m = { .type = MESSAGE_PEER,
-		             .id = (uint32_t)worker->pid };
-	struct child *push = push_of(s);
-	struct err_detail why;
-	int fds[2];
-
-	if (push->channel == NULL || worker->channel == NULL)
-		return;
-	if (channel_pair(fds, &why) != ERR_OK) {
-		log_error(&s->log, "worker %u gets no push: %s",
-		          (unsigned)worker->number, why.text);
-		return;
-	}
-	child_tell(push, &m, fds[0]);
-	child_tell(worker, &m, fds[1]);
-	(void)close(fds[0]);
-	(void)close(fds[1]);
 }
 
 /* begin_workers has all of them forked. */
@@ -127,11 +75,11 @@ static void begin_workers(struct supervisor *s)
 		return;
 	s->state = STATE_SERVES;
 	loop_timer_cancel(s->timer);
-	while ((c = next_worker(s, c)) != NULL)
+	while ((c = supervisor_next_worker(s, c)) != NULL)
 		child_want(c);
 }
 
-static void on_offer(struct supervisor *s, const struct message *m)
+void supervisor_offer(struct supervisor *s, const struct message *m)
 {
 	struct str old = s->topic;
 
@@ -139,29 +87,40 @@ static void on_offer(struct supervisor *s, const struct message *m)
 	str_free(&old);
 	s->offer = m->u.offer;
 	s->offer.topic = s->topic;
-	tell_workers(s, m);
+	supervisor_tell_workers(s, m);
+	upgrade_offer(s);
 	begin_workers(s);
+}
+
+/* say_serving: not before all do, and not when that ends. */
+static void say_serving(const struct supervisor *s)
+{
+	if (s->leads && s->said_ready && s->state == STATE_SERVES)
+		notify_ready(SERVING);
 }
 
 static void on_ready(struct supervisor *s)
 {
 	struct child *c = NULL;
 
-	while ((c = next_worker(s, c)) != NULL)
+	while ((c = supervisor_next_worker(s, c)) != NULL)
 		if (!c->is_ready)
 			return;
 	if (s->said_ready)
 		return;
 	s->said_ready = true;
 	log_info(&s->log, "ready");
-	notify_ready(SERVING);
+	say_serving(s);
+	if (s->elder != NULL)
+		upgrade_ready(s);
 }
 
-/* say_serving: not before all do, and not when that ends. */
-static void say_serving(const struct supervisor *s)
+void supervisor_lead(struct supervisor *s)
 {
-	if (s->said_ready && s->state == STATE_SERVES)
-		notify_ready(SERVING);
+	s->leads = true;
+	s->watchdog = watchdog_new(s->loop);
+	say_serving(s);
+	upgrade_offer(s);
 }
 
 static void begin_reload(struct supervisor *s);
@@ -195,15 +154,17 @@ static bool hear_reloaded(struct supervisor *s, struct child *c)
 	return true;
 }
 
-/* accuse ends the worker with process id |pid|, which said what makes no sense.
- * It may be gone already; the one in its place is another. */
-static void accuse(struct supervisor *s, uint32_t pid)
+void supervisor_accuse(struct supervisor *s, uint32_t pid)
 {
 	struct child *c = NULL;
 
-	while ((c = next_worker(s, c)) != NULL)
+	while ((c = supervisor_next_worker(s, c)) != NULL)
 		if ((uint32_t)c->pid == pid)
-			child_kill(c);
+			break;
+	if (c != NULL)
+		child_kill(c);
+	else
+		upgrade_accuse(s, pid);
 }
 
 static bool hear_push(void *arg, struct child *c, const struct message *m)
@@ -213,9 +174,9 @@ static bool hear_push(void *arg, struct child *c, const struct message *m)
 	if (m->type == MESSAGE_RELOADED)
 		return hear_reloaded(s, c);
 	if (m->type == MESSAGE_CULPRIT)
-		accuse(s, m->id);
+		supervisor_accuse(s, m->id);
 	else if (m->type == MESSAGE_OFFER)
-		on_offer(s, m);
+		supervisor_offer(s, m);
 	else
 		return false;
 	return true;
@@ -256,12 +217,12 @@ static bool has_clients(const struct supervisor *s)
 	return false;
 }
 
-/* stop asks all that are left to end at once. */
-static void stop(struct supervisor *s)
+void supervisor_stop(struct supervisor *s)
 {
 	struct child *c = NULL;
 
 	s->state = STATE_STOPS;
+	s->is_patient = false;
 	while ((c = children_next(s->children, NULL, c)) != NULL) {
 		child_leave(c);
 		child_post(c, MESSAGE_STOP);
@@ -269,34 +230,43 @@ static void stop(struct supervisor *s)
 	loop_timer_set(s->timer, STOP_WAIT_MS);
 }
 
-/* drain asks those that face clients to end when these have left. The others
- * are needed until then: registrations are to be kept. */
-static void drain(struct supervisor *s)
+/* supervisor_drain: what does not face clients is needed until then, since
+ * registrations are to be kept. */
+void supervisor_drain(struct supervisor *s, bool is_patient)
 {
+	uint64_t wait_ms = (uint64_t)s->conf->process_drain_s * 1000;
+	const struct message m = { .type = MESSAGE_DRAIN, .id = is_patient };
 	struct child *c = NULL;
 
 	s->state = STATE_DRAINS;
+	s->is_patient = is_patient;
 	metric_set(METRIC_DRAINING, 1);
 	ports_close(s->ports);
 	while ((c = children_next(s->children, NULL, c)) != NULL) {
 		if (!c->kind->faces_clients)
 			continue;
 		child_leave(c);
-		child_post(c, MESSAGE_DRAIN);
+		child_tell(c, &m, -1);
 	}
-	loop_timer_set(s->timer, (uint64_t)s->conf->process_drain_s * 1000 +
-	                                 STOP_WAIT_MS);
+	loop_timer_set(s->timer, STOP_WAIT_MS + (is_patient ? 0 : wait_ms));
 }
 
-/* go_on takes the next step to the end when it is due. */
-static void go_on(struct supervisor *s)
+/* supervisor_go_on: the main before ends first, since its workers have no other
+ * way to the push process. */
+void supervisor_go_on(struct supervisor *s)
 {
-	if (s->state == STATE_DRAINS && !has_clients(s))
-		stop(s);
+	if (s->state == STATE_DRAINS && !has_clients(s) && s->elder == NULL)
+		supervisor_stop(s);
 	if (s->state == STATE_STOPS && !children_live(s->children, NULL)) {
 		s->state = STATE_OVER;
 		loop_stop(s->loop);
 	}
+}
+
+/* is_late: |c| was asked to end, and does not. */
+static bool is_late(const struct supervisor *s, const struct child *c)
+{
+	return !c->is_wanted && !(s->is_patient && c->kind->faces_clients);
 }
 
 /* on_late: somebody did not do what was asked. */
@@ -312,7 +282,7 @@ static void on_late(void *arg)
 		return;
 	}
 	while ((c = children_next(s->children, NULL, c)) != NULL)
-		if (c->kind->faces_clients || s->state == STATE_STOPS)
+		if (is_late(s, c))
 			child_kill(c);
 }
 
@@ -324,7 +294,7 @@ static void on_ended(void *arg, struct child *c)
 	on_reloaded(s);
 	if (c->kind == &kinds[PUSH])
 		begin_workers(s);
-	go_on(s);
+	supervisor_go_on(s);
 }
 
 /* Signals. */
@@ -340,14 +310,23 @@ static void on_child(int signo, void *arg)
 static void on_terminate(int signo, void *arg)
 {
 	struct supervisor *s = arg;
+	bool stops = s->state >= STATE_DRAINS && !s->is_patient;
 
 	log_info(&s->log, "%s", signo == SIGINT ? "SIGINT" : "SIGTERM");
-	notify_stopping();
-	if (s->state >= STATE_DRAINS)
-		stop(s);
+	if (s->leads)
+		notify_stopping();
+	upgrade_ended(s, stops);
+	if (stops)
+		supervisor_stop(s);
 	else
-		drain(s);
-	go_on(s);
+		supervisor_drain(s, false);
+	supervisor_go_on(s);
+}
+
+static void on_upgrade(int signo, void *arg)
+{
+	(void)signo;
+	upgrade_begin(arg);
 }
 
 static void say_reload(void *arg, const struct message *m)
@@ -379,8 +358,8 @@ static void begin_reload(struct supervisor *s)
 	reload_apply(&r, s->conf);
 	worker_reload(s->worker, &r.files, &unused);
 	files_gather(s->conf, FILES_PUSH, &secrets);
-	tell_reload(push_of(s), &r, &secrets);
-	while ((c = next_worker(s, c)) != NULL)
+	tell_reload(supervisor_push(s), &r, &secrets);
+	while ((c = supervisor_next_worker(s, c)) != NULL)
 		tell_reload(c, &r, &r.files);
 	files_done(&secrets);
 	reload_done(&r);
@@ -396,7 +375,8 @@ static void on_reload(int signo, void *arg)
 	(void)signo;
 	if (s->state >= STATE_DRAINS)
 		return;
-	notify_reloading();
+	if (s->leads)
+		notify_reloading();
 	if (s->is_reloading) {
 		s->is_reload_due = true;
 		return;
@@ -413,7 +393,8 @@ static void on_rotation(void *arg)
 
 	worker_rotate_tickets(s->worker);
 	m.u.secret = worker_tickets(s->worker);
-	tell_workers(s, &m);
+	supervisor_tell_workers(s, &m);
+	upgrade_tickets(s);
 	loop_timer_set(s->rotation, TLS_TICKETS_MS);
 }
 
@@ -490,11 +471,12 @@ static void on_forked(void *arg, struct child *c)
 	struct child *worker = NULL;
 
 	if (c->kind == &kinds[WORKER])
-		introduce(s, c);
+		upgrade_introduce(s, c);
 	if (c->kind != &kinds[PUSH])
 		return;
-	while ((worker = next_worker(s, worker)) != NULL)
-		introduce(s, worker);
+	while ((worker = supervisor_next_worker(s, worker)) != NULL)
+		upgrade_introduce(s, worker);
+	upgrade_push_came(s);
 }
 
 /* shed lets go of what turns. */
@@ -502,6 +484,7 @@ static void shed(void *arg)
 {
 	struct supervisor *s = arg;
 
+	upgrade_free(s);
 	loop_timer_free(&s->timer);
 	loop_timer_free(&s->rotation);
 	watchdog_free(&s->watchdog);
@@ -535,6 +518,27 @@ static const struct children_opts children_opts = {
 	.ended = on_ended,
 };
 
+static struct child *status_of(const struct supervisor *s)
+{
+	return children_next(s->children, &kinds[STATUS], NULL);
+}
+
+void supervisor_hide_status(struct supervisor *s)
+{
+	child_leave(status_of(s));
+	child_post(status_of(s), MESSAGE_STOP);
+	status_role_done(&s->status);
+}
+
+void supervisor_begin(struct supervisor *s)
+{
+	s->state = STATE_BEGINS;
+	child_want(supervisor_push(s));
+	if (status_role_is_open(&s->status))
+		child_want(status_of(s));
+	loop_timer_set(s->timer, OFFER_WAIT_MS);
+}
+
 static void supervise(struct supervisor *s)
 {
 	loop_on_signal(s->loop, SIGCHLD, on_child, s);
@@ -542,10 +546,7 @@ static void supervise(struct supervisor *s)
 	loop_on_signal(s->loop, SIGINT, on_terminate, s);
 	loop_on_signal(s->loop, SIGHUP, on_reload, s);
 	loop_on_signal(s->loop, SIGUSR1, on_dump, s);
-	child_want(push_of(s));
-	if (status_role_is_open(&s->status))
-		child_want(children_next(s->children, &kinds[STATUS], NULL));
-	loop_timer_set(s->timer, OFFER_WAIT_MS);
+	loop_on_signal(s->loop, SIGUSR2, on_upgrade, s);
 	loop_timer_set(s->rotation, TLS_TICKETS_MS);
 	while (s->state != STATE_OVER) {
 		children_fork(s->children);
@@ -553,9 +554,9 @@ static void supervise(struct supervisor *s)
 	}
 }
 
-static int prepare(struct supervisor *s, struct err_detail *detail)
+static int prepare(struct supervisor *s, struct inherited *in,
+                   struct err_detail *detail)
 {
-	struct inherited *in = inherited_take();
 	struct conf *c = s->conf;
 	int rc = worker_load(c, &s->worker, detail);
 
@@ -566,7 +567,6 @@ static int prepare(struct supervisor *s, struct err_detail *detail)
 		                &s->ports, detail);
 	if (rc == ERR_OK)
 		rc = status_role_open(c, in, &s->status, detail);
-	inherited_free(&in);
 	/* Main, push, workers, status. */
 	if (rc == ERR_OK && metric_share(3 + c->process_workers) != ERR_OK)
 		rc = err_set(detail, ERR_UNAVAILABLE,
@@ -582,7 +582,10 @@ int supervisor_run(struct conf *c, const struct rights *rights,
 		.conf = c,
 		.rights = rights,
 	};
-	int rc = prepare(&s, detail);
+	struct inherited *in = inherited_take();
+	struct str version = STR_NULL;
+	int elder = inherited_find_named(in, HEIR_CHANNEL, &version);
+	int rc = prepare(&s, in, detail);
 
 	if (rc != ERR_OK)
 		goto out;
@@ -592,19 +595,22 @@ int supervisor_run(struct conf *c, const struct rights *rights,
 	s.loop = loop_new();
 	s.timer = loop_timer_new(s.loop, on_late, &s);
 	s.rotation = loop_timer_new(s.loop, on_rotation, &s);
-	s.watchdog = watchdog_new(s.loop);
 	s.children = children_new(s.loop, &children_opts, &s);
 	children_add(s.children, &kinds[PUSH], 1);
 	children_add(s.children, &kinds[WORKER], c->process_workers);
 	children_add(s.children, &kinds[STATUS], 1);
 	title_set("imapbell: main");
+	upgrade_inherit(&s, elder, version);
+	inherited_free(&in);
 	supervise(&s);
 	children_free(&s.children);
+	upgrade_free(&s);
 	loop_timer_free(&s.timer);
 	loop_timer_free(&s.rotation);
 	watchdog_free(&s.watchdog);
 	loop_free(&s.loop);
 out:
+	inherited_free(&in);
 	supervisor_done(&s);
 	metric_unshare();
 	return rc;

@@ -52,6 +52,11 @@ char **title_init(int argc, char **argv)
 	return title.argv;
 }
 
+char **title_argv(void)
+{
+	return title.argv;
+}
+
 static void free_all(char ***list)
 {
 	if (*list == NULL)

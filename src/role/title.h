@@ -11,6 +11,9 @@
 char **title_init(int argc, char **argv);
 void title_done(void);
 
+/* title_argv is the arguments that title_init found. */
+char **title_argv(void);
+
 /* title_set shows |text|, cut where there is no room. */
 void title_set(const char *text);
 

@@ -164,10 +164,11 @@ void worker_number(struct worker *w, unsigned number, unsigned count)
 	w->count = count;
 }
 
-void worker_drain(struct worker *w, loop_fn *empty, void *arg)
+void worker_drain(struct worker *w, bool is_patient, loop_fn *empty, void *arg)
 {
-	proxy_drain(w->proxy, (uint64_t)w->conf->process_drain_s * 1000, empty,
-	            arg);
+	uint64_t drain_ms = (uint64_t)w->conf->process_drain_s * 1000;
+
+	proxy_drain(w->proxy, is_patient ? 0 : drain_ms, empty, arg);
 }
 
 void worker_free(struct worker **worker)

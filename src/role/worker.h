@@ -67,8 +67,9 @@ void worker_rotate_tickets(struct worker *w);
 struct str worker_tickets(const struct worker *w);
 void worker_set_tickets(struct worker *w, struct str tickets);
 
-/* worker_drain stops accepting and calls |empty| as proxy_drain does. */
-void worker_drain(struct worker *w, loop_fn *empty, void *arg);
+/* worker_drain stops accepting and calls |empty| as proxy_drain does, after
+ * process.drain_s at the latest unless it |is_patient|. */
+void worker_drain(struct worker *w, bool is_patient, loop_fn *empty, void *arg);
 
 void worker_free(struct worker **w);
 

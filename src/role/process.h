@@ -32,12 +32,15 @@ int process_worker(const struct process_start *start, struct worker *w,
                    struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
-/* process_names begins a process that looks names up for this one, a worker,
+/*
+ * process_names begins a process that looks names up for this one, a worker,
  * since it may open no files once it is confined; |w| is let go of there. To be
- * called before any thread is begun. Returns the descriptor for resolver_ask,
- * or -1: none is needed. SIGCHLD tells that it is gone, as it is if it could
- * not be begun. */
-int process_names(const struct process_start *start, struct worker *w)
+ * called before any thread is begun. SIGCHLD tells that it is gone. Results: 0,
+ * |*fd_r| is the descriptor for resolver_ask, or -1: none is needed;
+ * ERR_UNAVAILABLE with a sentence.
+ */
+int process_names(const struct process_start *start, struct worker *w,
+                  int *fd_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
 
 /* process_push is the push process. Results likewise. */

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/err.h"
 #include "net/names.h"
 #include "role/confine.h"
 #include "role/process.h"
@@ -32,24 +32,30 @@ static void be_names(const struct process_start *start, struct worker *w,
 	_exit(0);
 }
 
-int process_names(const struct process_start *start, struct worker *w)
+int process_names(const struct process_start *start, struct worker *w,
+                  int *fd_r, struct err_detail *detail)
 {
-	const struct log_ctx log = { LOG_ROLE, 0 };
 	pid_t parent = getpid();
 	pid_t pid;
 	int fds[2];
+	int number;
 
+	*fd_r = -1;
 	if (!confine_is_on(start->conf))
-		return -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
-		log_error(&log, "no process for names: %s", strerror(errno));
-		return -1;
-	}
+		return ERR_OK;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
+		return err_set(detail, ERR_UNAVAILABLE,
+		               "no process for names: %s", strerror(errno));
 	pid = fork();
 	if (pid == 0)
 		be_names(start, w, fds[1], parent);
-	if (pid < 0)
-		log_error(&log, "no process for names: %s", strerror(errno));
+	number = errno;
 	(void)close(fds[1]);
-	return fds[0];
+	if (pid > 0) {
+		*fd_r = fds[0];
+		return ERR_OK;
+	}
+	(void)close(fds[0]);
+	return err_set(detail, ERR_UNAVAILABLE, "no process for names: %s",
+	               strerror(number));
 }

@@ -87,6 +87,22 @@ def test_worker_that_dies_takes_only_its_own(bell, dovecot, sessions):
             proxy, r'imapbell_process_restarts_total\{role="worker"\}') == 1
 
 
+def test_a_worker_does_not_stay_without_names(bell, dovecot):
+    """It could dial nobody: another comes, which can."""
+    bell.allow(r" error role (the process for names is gone|"
+               r"a worker needs a process for names|"
+               r"worker 1 pid=\d+ ended: status 70)")
+    proxy = bell(dovecot.port, "--workers", "1", "-o",
+                 "backend.url=imap://localhost:%d" % dovecot.port)
+    worker = proxy.children("worker")[0]
+    if not children(worker):
+        pytest.skip("a sandbox is not to be had: workers look up themselves")
+    os.kill(children(worker)[0], signal.SIGKILL)
+    wait_until(lambda: proxy.children("worker") not in ([], [worker]),
+               "another worker", 1)
+    proxy.session(dovecot.user()).ok("NOOP")
+
+
 def queued(port):
     """The connections to |port| that nobody has accepted."""
     rows = map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])

@@ -128,10 +128,18 @@ void rights_done(struct rights *r)
 
 void rights_make_state(const struct conf *c, const struct rights *r)
 {
-	if (mkdir(c->state_dir, 0700) == 0 && r->is_change &&
-	    chown(c->state_dir, r->user, r->group) != 0)
+	int fd;
+
+	if (mkdir(c->state_dir, 0700) != 0 || !r->is_change)
+		return;
+	/* Whoever may write the folder above could put a link there now. */
+	fd = open(c->state_dir,
+	          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, r->user, r->group) != 0)
 		log_error(&rights_log, "%s cannot be given to %s: %s",
 		          c->state_dir, r->name, strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 static bool is_foreign(const char *path)

@@ -3,16 +3,17 @@
 Who processes are, and what is left to somebody who took one over: attempts.c
 tries it from inside, as root's child and as a service that never was root.
 """
+import contextlib
 import errno
 import mmap
 import os
 import pwd
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,13 @@ def processes(bell):
     return found
 
 
+def is_gone(pid):
+    try:
+        return facts(pid)["State"].startswith("Z")
+    except FileNotFoundError:
+        return True
+
+
 def is_nobody(pid):
     what = facts(pid)
     assert what["Uid"].split() == [str(NOBODY.pw_uid)] * 4
@@ -151,7 +159,7 @@ def test_replacement_is_another_too(place):
     place.allow = "died: signal 9"
     for role in ("push", "worker"):
         pid = bell.children(role)[0]
-        os.kill(pid, 9)
+        os.kill(pid, signal.SIGKILL)
         wait_until(lambda: bell.children(role) not in ([], [pid]), role)
     place.rings(bell)
     for pid in bell.pids[1:]:
@@ -193,9 +201,15 @@ def test_main_that_dies_takes_all_with_it(place):
     bell = place.start("--workers", "1")
     pids = bell.pids[1:]
     assert len(pids) == 2
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)  # it does not notice by itself
     bell.kill()
-    wait_until(lambda: not any(map(os.path.exists, map("/proc/{}".format,
-                                                       pids))), "all gone")
+    try:
+        wait_until(lambda: all(map(is_gone, pids)), "all gone")
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("options, sentence", [
@@ -334,11 +348,8 @@ class Attempts:
         worker = self.bell.children("worker")[0]
         PAGE.pack_into(self.page, 0, ASKED, 0, pid, what.encode(),
                        str(path).encode())
-        try:
-            with closing(self.bell.connect()):
-                pass
-        except (Closed, OSError):
-            pass
+        with contextlib.suppress(Closed, OSError):
+            self.bell.connect().close()
         wait_until(lambda: self.state()[0] == DONE or
                    self.bell.children("worker") not in ([], [worker]),
                    "an end of %s" % what)

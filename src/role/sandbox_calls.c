@@ -13,6 +13,7 @@
 #	include <fcntl.h>
 #	include <linux/sched.h>
 #	include <net/if.h>
+#	include <netinet/in.h>
 #	include <seccomp.h>
 #	include <stdint.h>
 #	include <string.h>
@@ -228,7 +229,7 @@ struct test {
 struct rule {
 	int number;
 	unsigned roles;
-	struct test tests[2];
+	struct test tests[3];
 	size_t count;
 };
 
@@ -244,8 +245,12 @@ struct rule {
 /* Without the flags beside it; none is raw. */
 #define TYPE ((scmp_datum_t)0xf)
 
-#define SOCKET(roles, family, type) \
-	{ SCMP_SYS(socket), roles, { { 0, WORD, family }, { 1, TYPE, type } }, 2 }
+/* The protocol by its number or as 0; others the kernel might have to load. */
+#define OTHER_THAN(protocol) (WORD & ~(scmp_datum_t)(protocol))
+#define SOCKET(roles, family, type, protocol)             \
+	{ SCMP_SYS(socket), roles, { { 0, WORD, family }, \
+	                             { 1, TYPE, type },   \
+	                             { 2, OTHER_THAN(protocol), 0 } }, 3 }
 #define FCNTL(command)                                            \
 	{ SCMP_SYS(fcntl), ALL, { { 1, WORD, command } }, 1 },    \
 	{ SCMP_SYS(fcntl64), ALL, { { 1, WORD, command } }, 1 }
@@ -262,12 +267,13 @@ struct rule {
 	                         { 3, MAP_ANONYMOUS, 0 } }, 2 }
 
 static const struct rule rules[] = {
-	SOCKET(DIALS, AF_INET, SOCK_STREAM),
-	SOCKET(DIALS, AF_INET6, SOCK_STREAM),
-	SOCKET(ALL, AF_UNIX, SOCK_DGRAM), /* of syslog; services have others */
-	SOCKET(LOOKS_UP, AF_INET, SOCK_DGRAM),
-	SOCKET(LOOKS_UP, AF_INET6, SOCK_DGRAM),
-	SOCKET(LOOKS_UP, AF_UNIX, SOCK_STREAM),
+	SOCKET(DIALS, AF_INET, SOCK_STREAM, IPPROTO_TCP),
+	SOCKET(DIALS, AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+	/* Of syslog; services have others. */
+	SOCKET(ALL, AF_UNIX, SOCK_DGRAM, 0),
+	SOCKET(LOOKS_UP, AF_INET, SOCK_DGRAM, IPPROTO_UDP),
+	SOCKET(LOOKS_UP, AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+	SOCKET(LOOKS_UP, AF_UNIX, SOCK_STREAM, 0),
 	{ SCMP_SYS(socketpair), ALL, { { 0, WORD, AF_UNIX } }, 1 },
 	{ SCMP_SYS(open), WORKER | NAMES, { { 1, OPEN_MASK, O_RDONLY } }, 1 },
 	{ SCMP_SYS(openat), WORKER | NAMES, { { 2, OPEN_MASK, O_RDONLY } }, 1 },
@@ -306,7 +312,7 @@ static const struct rule rules[] = {
 static int add(scmp_filter_ctx ctx, uint32_t action, int number,
                const struct test *tests, size_t count)
 {
-	struct scmp_arg_cmp args[2];
+	struct scmp_arg_cmp args[3];
 
 	if (number < 0)
 		return 0;

@@ -304,6 +304,18 @@ static bool open_crypto(void)
 	return socket(AF_ALG, SOCK_SEQPACKET, 0) >= 0;
 }
 
+/* Other protocols over the internet, whose code the kernel may load for who
+ * asks. */
+static bool open_mptcp(void)
+{
+	return socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP) >= 0;
+}
+
+static bool open_udplite(void)
+{
+	return socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE) >= 0;
+}
+
 static bool listen_more(void)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET };
@@ -377,6 +389,7 @@ struct attempt {
 		MAY_FAIL(look_into_memory, CALLS), TRY(signal_parent, CALLS), \
 		TRY(signal_group, CALLS), MAY_FAIL(open_netlink, CALLS),      \
 		MAY_FAIL(open_packet, CALLS), MAY_FAIL(open_crypto, CALLS),   \
+		MAY_FAIL(open_mptcp, CALLS), MAY_FAIL(open_udplite, CALLS),   \
 		TRY(listen_more, CALLS), MAY_FAIL(make_namespace, CALLS),     \
 		TRY(make_code, CALLS), TRY(turn_to_code, CALLS),              \
 		TRY(make_memory_file, CALLS), TRY(allow_dumps, CALLS),        \

@@ -69,61 +69,6 @@ static void add_secrets(struct list *l, const struct conf *c)
 	list_add(l, xstrdup(c->state_dir));
 }
 
-/* is_within: |folder| is |whole| or below it. */
-static bool is_within(const char *folder, const char *whole)
-{
-	char *a = realpath(folder, NULL);
-	char *b = realpath(whole, NULL);
-	size_t len = b != NULL ? strlen(b) : 0;
-	bool is = a != NULL && b != NULL && strncmp(a, b, len) == 0 &&
-	          (a[len] == 0 || a[len] == '/' || len == 1);
-
-	free(a);
-	free(b);
-	return is;
-}
-
-/* add_certificate has |path| read again when it was replaced; where a secret
- * lies next to it only the file that is there now. */
-static void add_certificate(struct list *l, const char *path,
-                            const struct list *secrets)
-{
-	struct list folders = { 0 };
-
-	if (path == NULL)
-		return;
-	list_add(l, xstrdup(path));
-	list_add_folder(&folders, path);
-	for (size_t i = 0; i < folders.count; i++) {
-		size_t j = 0;
-
-		while (j < secrets->count &&
-		       !is_within(secrets->paths[j], folders.paths[i]))
-			j++;
-		if (j == secrets->count)
-			list_add(l, xstrdup(folders.paths[i]));
-	}
-	list_done(&folders);
-}
-
-/* add_certificates: a worker reads them when main says so. */
-static void add_certificates(struct list *l, const struct conf *c)
-{
-	struct list secrets = { 0 };
-
-	add_secrets(&secrets, c);
-	add_certificate(l, c->tls_certificate, &secrets);
-	add_certificate(l, c->tls_key, &secrets);
-	for (size_t i = 0; i < c->tls_certificates.count; i++) {
-		const struct conf_certificate *one =
-			&c->tls_certificates.list[i];
-
-		add_certificate(l, one->certificate, &secrets);
-		add_certificate(l, one->key, &secrets);
-	}
-	list_done(&secrets);
-}
-
 bool confine_is_on(const struct conf *c)
 {
 	return c->process_sandbox && sandbox_is_possible();
@@ -138,8 +83,6 @@ void confine(const struct conf *c, enum sandbox_role role)
 
 	if (!c->process_sandbox)
 		return;
-	if (role == SANDBOX_WORKER)
-		add_certificates(&read, c);
 	if (role == SANDBOX_PUSH) {
 		add_secrets(&read, c);
 		list_add_folder(&read, c->apns_ca);

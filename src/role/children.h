@@ -50,6 +50,7 @@ struct child {
 	struct backoff backoff;
 	struct loop_timer *timer; /* until it is replaced */
 	uint64_t since_ms;
+	uint64_t asked_ms; /* whether it turns; 0: it answered */
 	bool is_wanted;
 	bool is_due; /* to be forked */
 };
@@ -88,6 +89,13 @@ void children_fork(struct children *all);
 
 /* children_reap sees to those that ended: for SIGCHLD. */
 void children_reap(struct children *all);
+
+/*
+ * children_ask asks all whether they turn, now and then. One that has not
+ * answered after |patience_ms| is named and ended. Returns false if one is
+ * there that not even that helped against.
+ */
+bool children_ask(struct children *all, uint64_t patience_ms);
 
 /* children_next walks all of |kind|, NULL: all there are; the first after NULL,
  * and NULL after the last. */

@@ -427,6 +427,8 @@ static const struct row {
 	[MESSAGE_KEY] = { "key", put_secret, take_secret },
 	[MESSAGE_LEAD] = { "lead", NULL, NULL },
 	[MESSAGE_INTRODUCE] = { "introduce", NULL, NULL },
+	[MESSAGE_PING] = { "ping", NULL, NULL },
+	[MESSAGE_PONG] = { "pong", NULL, NULL },
 	[MESSAGE_OPTION] = { "option", put_option, take_option },
 	[MESSAGE_FILE] = { "file", put_file, take_file },
 };

@@ -56,6 +56,9 @@ enum message_type {
 	MESSAGE_LEAD, /* it is the one, from now on */
 	/* And back, besides READY, CULPRIT, OFFER, DRAIN and STOP. */
 	MESSAGE_INTRODUCE, /* the push process is another one */
+	/* From main to a process, and its answer: does it turn? */
+	MESSAGE_PING,
+	MESSAGE_PONG,
 	MESSAGE_TYPES
 };
 

@@ -3,6 +3,7 @@
 #include "role/notify.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,14 @@ void notify_main(pid_t pid)
 	tell(text);
 }
 
+void notify_status(const char *text)
+{
+	char line[256];
+
+	(void)snprintf(line, sizeof(line), "STATUS=%s\n", text);
+	tell(line);
+}
+
 /* read_number reads a variable of the environment; 0 if it is none. */
 static uint64_t read_number(const char *name)
 {
@@ -98,23 +107,39 @@ static uint64_t read_number(const char *name)
 struct watchdog {
 	struct loop_timer *timer;
 	uint64_t pause_ms;
+	bool holds;
 };
 
 static void on_pause(void *arg)
 {
 	struct watchdog *w = arg;
 
-	tell("WATCHDOG=1\n");
+	if (!w->holds)
+		tell("WATCHDOG=1\n");
 	loop_timer_set(w->timer, w->pause_ms);
+}
+
+void watchdog_hold(struct watchdog *w, bool holds)
+{
+	if (w != NULL)
+		w->holds = holds;
+}
+
+uint64_t watchdog_ms(void)
+{
+	uint64_t pid = read_number("WATCHDOG_PID");
+
+	return pid == 0 || pid == (uint64_t)getpid()
+	               ? read_number("WATCHDOG_USEC") / 1000
+	               : 0;
 }
 
 struct watchdog *watchdog_new(struct loop *loop)
 {
-	uint64_t pid = read_number("WATCHDOG_PID");
-	uint64_t patience_ms = read_number("WATCHDOG_USEC") / 1000;
+	uint64_t patience_ms = watchdog_ms();
 	struct watchdog *w;
 
-	if (patience_ms < 2 || (pid != 0 && pid != (uint64_t)getpid()))
+	if (patience_ms < 2)
 		return NULL;
 	w = xcalloc(1, sizeof(*w));
 	w->pause_ms = patience_ms / 2;

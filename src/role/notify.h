@@ -6,6 +6,8 @@
 #ifndef ROLE_NOTIFY_H
 #define ROLE_NOTIFY_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "net/loop.h"
@@ -22,10 +24,19 @@ void notify_stopping(void);
 /* notify_main: from now on |pid| is the one to signal and to hear. */
 void notify_main(pid_t pid);
 
+/* notify_status: |text|, one line, is how it is. */
+void notify_status(const char *text);
+
+/* watchdog_ms is how long the manager waits for a sign of life of this process;
+ * 0: it does not. */
+uint64_t watchdog_ms(void);
+
 /* watchdog_new tells the manager that this loop turns, as often as it wants to
- * hear; NULL: it does not. Freed by watchdog_free. */
+ * hear, while watchdog_hold does not say otherwise; NULL: it does not. Freed by
+ * watchdog_free. */
 struct watchdog;
 struct watchdog *watchdog_new(struct loop *loop);
+void watchdog_hold(struct watchdog *w, bool holds);
 void watchdog_free(struct watchdog **w);
 
 #endif

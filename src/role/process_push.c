@@ -79,6 +79,8 @@ static void on_message(void *arg, const struct message *m, int fd)
 		reload(p);
 	else if (m->type == MESSAGE_STOP)
 		loop_stop(p->loop);
+	else if (m->type == MESSAGE_PING)
+		channel_post(p->main, MESSAGE_PONG, 0);
 }
 
 static void on_ended(void *arg, int rc)

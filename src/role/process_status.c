@@ -10,21 +10,38 @@
 #include "role/channel.h"
 #include "role/confine.h"
 #include "role/process.h"
+#include "role/reload.h"
 
 struct process {
 	struct log_ctx log;
+	struct conf *conf;
+	struct reload news; /* that RELOAD will bring */
 	struct loop *loop;
 	struct channel *main;
 };
 
+/* reload takes over the log's options: there is nothing else. */
+static void reload(struct process *p)
+{
+	reload_apply(&p->news, p->conf);
+	reload_done(&p->news);
+	channel_post(p->main, MESSAGE_RELOADED, 0);
+}
+
 static void on_message(void *arg, const struct message *m, int fd)
 {
-	const struct process *p = arg;
+	struct process *p = arg;
 
 	if (fd >= 0)
 		(void)close(fd);
-	if (m->type == MESSAGE_STOP)
+	if (reload_hear(&p->news, m))
+		return;
+	if (m->type == MESSAGE_RELOAD)
+		reload(p);
+	else if (m->type == MESSAGE_STOP)
 		loop_stop(p->loop);
+	else if (m->type == MESSAGE_PING)
+		channel_post(p->main, MESSAGE_PONG, 0);
 }
 
 static void on_ended(void *arg, int rc)
@@ -43,7 +60,7 @@ static const struct channel_events events = {
 int process_status(const struct process_start *start, struct status_role *r,
                    struct err_detail *detail)
 {
-	struct process p = { .log = { LOG_ROLE, 0 } };
+	struct process p = { .log = { LOG_ROLE, 0 }, .conf = start->conf };
 	int rc = rights_drop(start->rights, detail);
 
 	if (rc != ERR_OK)
@@ -54,6 +71,7 @@ int process_status(const struct process_start *start, struct status_role *r,
 	/* Main, push, status, and the workers. */
 	status_role_serve(r, p.loop, 3 + start->conf->process_workers);
 	loop_run(p.loop);
+	reload_done(&p.news);
 	status_role_done(r);
 	channel_free(&p.main);
 	streams_finish(p.loop);

@@ -100,6 +100,8 @@ static void on_message(void *arg, const struct message *m, int fd)
 		worker_drain(p->worker, m->id != 0, on_empty, p);
 	else if (m->type == MESSAGE_STOP)
 		loop_stop(p->loop);
+	else if (m->type == MESSAGE_PING)
+		channel_post(p->main, MESSAGE_PONG, 0);
 }
 
 /* on_ended: without main there is nobody to say when to end. */

@@ -7,6 +7,8 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -36,6 +38,13 @@ enum {
 	OFFER_WAIT_MS = 5 * 1000,
 	/* What does not end when it should. */
 	STOP_WAIT_MS = 10 * 1000,
+};
+
+enum {
+	PULSE_MS = 5 * 1000,
+	/* A process that hangs so long is ended. */
+	HANG_MS = 30 * 1000,
+	HANG_MIN_MS = 2 * 1000,
 };
 
 #define SERVING "serving"
@@ -93,10 +102,12 @@ void supervisor_offer(struct supervisor *s, const struct message *m)
 }
 
 /* say_serving: not before all do, and not when that ends. */
-static void say_serving(const struct supervisor *s)
+static void say_serving(struct supervisor *s)
 {
-	if (s->leads && s->said_ready && s->state == STATE_SERVES)
-		notify_ready(SERVING);
+	if (!s->leads || !s->said_ready || s->state != STATE_SERVES)
+		return;
+	notify_ready(SERVING);
+	s->told[0] = '\0';
 }
 
 static void on_ready(struct supervisor *s)
@@ -197,13 +208,9 @@ static bool hear_worker(void *arg, struct child *c, const struct message *m)
 	return true;
 }
 
-/* hear_status: it has nothing to say. */
 static bool hear_status(void *arg, struct child *c, const struct message *m)
 {
-	(void)arg;
-	(void)c;
-	(void)m;
-	return false;
+	return m->type == MESSAGE_RELOADED && hear_reloaded(arg, c);
 }
 
 /* Ends. */
@@ -334,10 +341,18 @@ static void say_reload(void *arg, const struct message *m)
 	child_tell(arg, m, -1);
 }
 
-/* tell_reload has |c| take over what main has. */
+/* tell_reload has |c| take over what main has; who holds |secrets| is told
+ * them. */
 static void tell_reload(struct child *c, const struct reload *r,
-                        const struct files *f)
+                        const struct files *secrets)
 {
+	static const struct files none;
+	const struct files *f = &none;
+
+	if (c->kind == &kinds[PUSH])
+		f = secrets;
+	else if (c->kind == &kinds[WORKER])
+		f = &r->files;
 	c->is_reloading = c->channel != NULL;
 	if (c->is_reloading)
 		reload_tell(&r->changes, f, say_reload, c);
@@ -358,9 +373,8 @@ static void begin_reload(struct supervisor *s)
 	reload_apply(&r, s->conf);
 	worker_reload(s->worker, &r.files, &unused);
 	files_gather(s->conf, FILES_PUSH, &secrets);
-	tell_reload(supervisor_push(s), &r, &secrets);
-	while ((c = supervisor_next_worker(s, c)) != NULL)
-		tell_reload(c, &r, &r.files);
+	while ((c = children_next(s->children, NULL, c)) != NULL)
+		tell_reload(c, &r, &secrets);
 	files_done(&secrets);
 	reload_done(&r);
 	s->is_reloading = true;
@@ -396,6 +410,38 @@ static void on_rotation(void *arg)
 	supervisor_tell_workers(s, &m);
 	upgrade_tickets(s);
 	loop_timer_set(s->rotation, TLS_TICKETS_MS);
+}
+
+/* say_status tells the manager how it is, if that has changed. */
+static void say_status(struct supervisor *s)
+{
+	char text[sizeof(s->told)];
+
+	if (!s->leads || !s->said_ready || s->state != STATE_SERVES)
+		return;
+	(void)snprintf(text, sizeof(text), "%s, sessions=%lld watched=%lld",
+	               SERVING, (long long)metric_total(METRIC_SESSIONS_RELAY),
+	               (long long)metric_total(METRIC_USERS_WATCHED));
+	if (strcmp(text, s->told) == 0)
+		return;
+	(void)snprintf(s->told, sizeof(s->told), "%s", text);
+	notify_status(text);
+}
+
+/* on_pulse asks processes whether they turn. A manager that hears nothing from
+ * us would end all: one that hangs is ended before that. */
+static void on_pulse(void *arg)
+{
+	struct supervisor *s = arg;
+	uint64_t patience_ms = HANG_MS;
+	uint64_t wanted_ms = watchdog_ms() / 2;
+
+	if (wanted_ms > 0 && wanted_ms < patience_ms)
+		patience_ms = wanted_ms > HANG_MIN_MS ? wanted_ms : HANG_MIN_MS;
+	watchdog_hold(s->watchdog, !children_ask(s->children, patience_ms));
+	say_status(s);
+	loop_timer_set(s->pulse,
+	               PULSE_MS < patience_ms / 2 ? PULSE_MS : patience_ms / 2);
 }
 
 static void on_dump(int signo, void *arg)
@@ -487,6 +533,7 @@ static void shed(void *arg)
 	upgrade_free(s);
 	loop_timer_free(&s->timer);
 	loop_timer_free(&s->rotation);
+	loop_timer_free(&s->pulse);
 	watchdog_free(&s->watchdog);
 	loop_free(&s->loop);
 }
@@ -548,6 +595,7 @@ static void supervise(struct supervisor *s)
 	loop_on_signal(s->loop, SIGUSR1, on_dump, s);
 	loop_on_signal(s->loop, SIGUSR2, on_upgrade, s);
 	loop_timer_set(s->rotation, TLS_TICKETS_MS);
+	loop_timer_set(s->pulse, PULSE_MS);
 	while (s->state != STATE_OVER) {
 		children_fork(s->children);
 		loop_run(s->loop);
@@ -595,6 +643,7 @@ int supervisor_run(struct conf *c, const struct rights *rights,
 	s.loop = loop_new();
 	s.timer = loop_timer_new(s.loop, on_late, &s);
 	s.rotation = loop_timer_new(s.loop, on_rotation, &s);
+	s.pulse = loop_timer_new(s.loop, on_pulse, &s);
 	s.children = children_new(s.loop, &children_opts, &s);
 	children_add(s.children, &kinds[PUSH], 1);
 	children_add(s.children, &kinds[WORKER], c->process_workers);
@@ -607,6 +656,7 @@ int supervisor_run(struct conf *c, const struct rights *rights,
 	upgrade_free(&s);
 	loop_timer_free(&s.timer);
 	loop_timer_free(&s.rotation);
+	loop_timer_free(&s.pulse);
 	watchdog_free(&s.watchdog);
 	loop_free(&s.loop);
 out:

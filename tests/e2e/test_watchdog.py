@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: ISC
+"""Processes that hang, and what the service manager hears meanwhile."""
+import os
+import signal
+import socket
+
+import pytest
+
+import imapbell
+from process import SLOW, wait_until
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    """A service manager who waits 4 s for a sign of life."""
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(path)
+        sock.settimeout(10 * SLOW)
+        monkeypatch.setitem(imapbell.ENVIRONMENT, "NOTIFY_SOCKET", path)
+        monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC", "4000000")
+        yield sock
+
+
+def wait_told(manager, line):
+    """Until it is told that."""
+    wait_until(lambda: line in manager.recv(4096).decode().splitlines(), line,
+               20)
+
+
+@pytest.mark.parametrize("role", ["worker", "push"])
+def test_one_that_hangs_is_replaced(bell, dovecot, manager, role):
+    bell.allow(r"error role (worker|push) \d+ pid=\d+ "
+               r"(hangs for \d+ s: it is ended|died: signal 9)")
+    proxy = bell(dovecot.port, "--workers", "2")
+    pid = proxy.children(role)[0]
+    os.kill(pid, signal.SIGSTOP)
+    proxy.wait_log(r"error role %s \d pid=%d hangs for \d+ s: it is ended"
+                   % (role, pid), 20)
+    wait_until(lambda: pid not in proxy.children(role)
+               and len(proxy.children("worker")) == 2
+               and len(proxy.children("push")) == 1, "another")
+    user = dovecot.user()
+    for _ in range(8):
+        proxy.session(user).ok("NOOP")
+    wait_told(manager, "WATCHDOG=1")
+
+
+def test_those_that_turn_are_left_alone(bell, dovecot, manager):
+    proxy = bell(dovecot.port, "--workers", "2")
+    pids = proxy.pids
+    client = proxy.session(dovecot.user())
+    wait_told(manager, "STATUS=serving, sessions=1 watched=0")
+    client.ok("LOGOUT")
+    wait_told(manager, "STATUS=serving, sessions=0 watched=0")
+    for _ in range(3):
+        wait_told(manager, "WATCHDOG=1")
+    assert proxy.pids == pids
+    assert "hangs" not in proxy.log()

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -162,6 +163,18 @@ def test_log(operator, dovecot):
     proxy.session(dovecot.user())
     proxy.wait_log(r'^\{.*session begin', start=start)
     assert "debug" not in proxy.log()[start:]
+
+
+def test_status_process_has_it(operator):
+    """It answers, though there is little for it."""
+    proxy = operator.start("", "-o", "status.listen=127.0.0.1:0")
+    for level in ("debug", "info"):
+        operator.changes('log = { level = "%s"; };\n' % level)
+    port = re.search(r"listening url=http://127\.0\.0\.1:(\d+)",
+                     proxy.log())[1]
+    with urllib.request.urlopen("http://127.0.0.1:%s/healthz" % port,
+                                timeout=10 * SLOW) as answer:
+        assert answer.status == 200
 
 
 def test_push_lists(operator, dovecot):

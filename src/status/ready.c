@@ -4,13 +4,13 @@
 
 #include "base/metric.h"
 
-/* was_seen: processes have one clock. What lies in the future is nonsense. */
+/* was_seen: processes have one clock, but who counted may have looked at it
+ * later than we did in this turn. */
 static bool was_seen(uint64_t now_ms)
 {
-	int64_t seen_ms = metric_total(METRIC_BACKEND_SEEN_MS);
+	uint64_t seen_ms = (uint64_t)metric_total(METRIC_BACKEND_SEEN_MS);
 
-	return seen_ms > 0 && (uint64_t)seen_ms <= now_ms &&
-	       now_ms - (uint64_t)seen_ms <= READY_SEEN_S * 1000;
+	return seen_ms > now_ms || now_ms - seen_ms <= READY_SEEN_S * 1000;
 }
 
 bool ready_judge(uint64_t now_ms, const char **why_r)

@@ -138,9 +138,9 @@ static void ready_while_a_backend_was_reached_and_nothing_ends(void **state)
 	metric_set(METRIC_BACKEND_SEEN_MS, (int64_t)LOOP_MS - 60001);
 	ready_is(503, "not ready: no backend was reached within the last "
 	              "minute\n");
+	/* Another process read the clock after us. */
 	metric_set(METRIC_BACKEND_SEEN_MS, (int64_t)LOOP_MS + 1);
-	ready_is(503, "not ready: no backend was reached within the last "
-	              "minute\n");
+	ready_is(200, "ready\n");
 	metric_set(METRIC_BACKEND_SEEN_MS, (int64_t)LOOP_MS);
 	ready_is(200, "ready\n");
 	metric_set(METRIC_DRAINING, 1);

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -24,10 +25,16 @@ static bool has_heir(const struct supervisor *s)
 	return s->heir != NULL && heir_serves(s->heir);
 }
 
+/* has_elder: there is one, and it understands this one. */
+static bool has_elder(const struct supervisor *s)
+{
+	return s->elder != NULL && s->elder_version == MESSAGE_VERSION;
+}
+
 static void post_elder(struct supervisor *s, enum message_type type,
                        uint32_t id)
 {
-	if (s->elder != NULL)
+	if (has_elder(s))
 		channel_post(s->elder, type, id);
 }
 
@@ -190,7 +197,7 @@ void upgrade_offer(struct supervisor *s)
 {
 	const struct message m = { .type = MESSAGE_OFFER, .u.offer = s->offer };
 
-	if (s->elder != NULL && channel_tell(s->elder, &m, -1) != ERR_OK)
+	if (has_elder(s) && channel_tell(s->elder, &m, -1) != ERR_OK)
 		log_error(&s->log, "what is offered is too long to be told");
 }
 
@@ -270,15 +277,25 @@ void upgrade_inherit(struct supervisor *s, int fd, struct str version)
 	supervisor_begin(s);
 }
 
+/* discard takes what came and is not read: what is closed with some of that in
+ * it takes along what was said last. */
+static void discard(int fd)
+{
+	char octets[256];
+
+	while (recv(fd, octets, sizeof(octets), MSG_DONTWAIT) > 0)
+		;
+}
+
 void upgrade_ready(struct supervisor *s)
 {
 	const struct message m = { .type = MESSAGE_READY,
 		                   .version = s->elder_version };
 
-	if (channel_tell(s->elder, &m, -1) == ERR_OK &&
-	    s->elder_version == MESSAGE_VERSION)
+	if (channel_tell(s->elder, &m, -1) == ERR_OK && has_elder(s))
 		return;
 	/* It has no more to say that this one understands. */
+	discard(channel_fd(s->elder));
 	channel_free(&s->elder);
 	supervisor_lead(s);
 }

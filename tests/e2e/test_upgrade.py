@@ -6,8 +6,8 @@ but the operator.
 import contextlib
 import os
 import re
-import shutil
 import signal
+import socket
 import ssl
 import threading
 from contextlib import closing
@@ -396,6 +396,42 @@ def test_second_on_the_same_state_waits(bell, dovecot, apple):
     second.wait_log("watching user=%s" % user, 10, start)
     dovecot.deliver(user, message())
     ring(apple, phone)
+
+
+@pytest.fixture
+def elder():
+    """A main of another program: its end of the channel, and the other."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs, socket.create_server(("127.0.0.1", 0)) as listening:
+        ours.settimeout(20 * SLOW)
+        yield ours, theirs, listening
+
+
+READY = 6  # in every version of message.h
+
+
+def test_elder_of_another_version_is_replaced(bell, dovecot, elder):
+    """It is told READY in its own version, and nothing else."""
+    ours, theirs, listening = elder
+    ours.send(b"\1\2nobody knows what this means")
+    proxy = bell(dovecot.port, "--workers", "1", handed=[
+        (listening, "imaps"), (theirs, "imapbell-upgrade-2")])
+    theirs.close()
+    proxy.wait_log("upgrade: who started this one speaks another language")
+    assert ours.recv(100) == bytes([1, 2, READY, 0, 0, 0, 0])
+    assert ours.recv(100) == b""
+    proxy.session(dovecot.user()).ok("NOOP")
+
+
+def test_without_its_elder_it_does_not_begin(bell, dovecot, elder):
+    ours, theirs, listening = elder
+    bell.allow("error role upgrade: who started this one is gone")
+    proxy = bell(dovecot.port, "--workers", "1")
+    proxy.stop()
+    proxy.handed = [(listening, "imaps"), (theirs, "imapbell-upgrade-1")]
+    ours.close()
+    with pytest.raises(AssertionError, match="who started this one is gone"):
+        proxy.start()
 
 
 def test_names_of_sockets_are_no_secret(bell, dovecot, mains):

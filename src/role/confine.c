@@ -43,8 +43,8 @@ static char *folder_of(const char *path)
 	return folder;
 }
 
-/* list_add_folder adds the folder of |path|, which may be NULL, and where a
- * link leads to: the file may be replaced in either. */
+/* list_add_folder adds the folder of |path|, which may be NULL, and the one
+ * where a link leads to: the file may be made or replaced in either. */
 static void list_add_folder(struct list *l, const char *path)
 {
 	char *real;
@@ -56,17 +56,6 @@ static void list_add_folder(struct list *l, const char *path)
 	if (real != NULL)
 		list_add(l, folder_of(real));
 	free(real);
-}
-
-/* What the push process holds, and no other may read. */
-static void add_secrets(struct list *l, const struct conf *c)
-{
-	list_add_folder(l, c->apns_certificate);
-	list_add_folder(l, c->apns_key);
-	list_add_folder(l, c->watch_master_password_file);
-	list_add_folder(l, c->watch_key_file);
-	list_add_folder(l, c->store_path);
-	list_add(l, xstrdup(c->state_dir));
 }
 
 bool confine_is_on(const struct conf *c)
@@ -84,8 +73,8 @@ void confine(const struct conf *c, enum sandbox_role role)
 	if (!c->process_sandbox)
 		return;
 	if (role == SANDBOX_PUSH) {
-		add_secrets(&read, c);
-		list_add_folder(&read, c->apns_ca);
+		/* What could not be read at first is tried again. */
+		list_add_folder(&read, c->watch_master_password_file);
 		list_add_folder(&write, c->store_path);
 		list_add_folder(&write, c->watch_key_file);
 		list_add(&write, xstrdup(c->state_dir));

@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "conf/conf.h"
+#include "net/loop.h"
 #include "role/listeners.h"
 #include "role/message.h"
 #include "role/rights.h"
@@ -33,15 +34,21 @@ int process_worker(const struct process_start *start, struct worker *w,
 	__attribute__((warn_unused_result));
 
 /*
- * process_names begins a process that looks names up for this one, a worker,
- * since it may open no files once it is confined; |w| is let go of there. To be
- * called before any thread is begun. SIGCHLD tells that it is gone. Results: 0,
- * |*fd_r| is the descriptor for resolver_ask, or -1: none is needed;
- * ERR_UNAVAILABLE with a sentence.
+ * process_names begins a process that looks names up for this one, which may
+ * open none of the files for that once it is confined; |w| is let go of there,
+ * if it is not NULL. To be called before any thread is begun, and before
+ * anything secret is read that is not |w|'s. Results: 0, |*fd_r| is the
+ * descriptor for resolver_ask, or -1: none is needed; ERR_UNAVAILABLE with a
+ * sentence.
  */
 int process_names(const struct process_start *start, struct worker *w,
                   int *fd_r, struct err_detail *detail)
 	__attribute__((warn_unused_result));
+
+/* process_names_watch calls |gone| when it is gone, or was so already: names
+ * cannot be looked up any more, but by another process in place of this one. */
+void process_names_watch(int fd, struct loop *loop, loop_signal_fn *gone,
+                         void *arg);
 
 /* process_push is the push process. Results likewise. */
 int process_push(const struct process_start *start, struct err_detail *detail)

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * process_names - see process.h. It is a worker's own: a lookup that is slow or
- * goes wrong is that worker's alone, as it would be in one process.
+ * process_names - see process.h. Each process has its own: a lookup that is
+ * slow or goes wrong is its matter alone, as it would be in one process.
  */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "net/names.h"
 #include "role/confine.h"
 #include "role/process.h"
@@ -22,14 +24,32 @@ static void be_names(const struct process_start *start, struct worker *w,
 static void be_names(const struct process_start *start, struct worker *w,
                      int fd, pid_t parent)
 {
+	const struct log_ctx log = { LOG_ROLE, 0 };
+	struct err_detail why;
+
 	title_set("imapbell: names");
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	worker_free(&w); /* with the listeners' keys */
 	sandbox_close_others(&fd, 1);
+	if (rights_drop(start->rights, &why) != ERR_OK) {
+		log_error(&log, "%s", why.text);
+		_exit(EX_OSERR);
+	}
 	confine(start->conf, SANDBOX_NAMES);
 	if (getppid() == parent)
 		names_serve(fd);
-	_exit(0);
+	_exit(EX_OK);
+}
+
+/* hold_child (SIG_BLOCK) keeps the news that a child is gone until there is
+ * somebody to be told (SIG_UNBLOCK). */
+static void hold_child(int how)
+{
+	sigset_t child;
+
+	(void)sigemptyset(&child);
+	(void)sigaddset(&child, SIGCHLD);
+	(void)sigprocmask(how, &child, NULL);
 }
 
 int process_names(const struct process_start *start, struct worker *w,
@@ -46,6 +66,7 @@ int process_names(const struct process_start *start, struct worker *w,
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
 		return err_set(detail, ERR_UNAVAILABLE,
 		               "no process for names: %s", strerror(errno));
+	hold_child(SIG_BLOCK);
 	pid = fork();
 	if (pid == 0)
 		be_names(start, w, fds[1], parent);
@@ -58,4 +79,13 @@ int process_names(const struct process_start *start, struct worker *w,
 	(void)close(fds[0]);
 	return err_set(detail, ERR_UNAVAILABLE, "no process for names: %s",
 	               strerror(number));
+}
+
+void process_names_watch(int fd, struct loop *loop, loop_signal_fn *gone,
+                         void *arg)
+{
+	if (fd < 0)
+		return;
+	loop_on_signal(loop, SIGCHLD, gone, arg);
+	hold_child(SIG_UNBLOCK);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* process_push - see process.h. */
+#include <signal.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -28,6 +30,7 @@ struct process {
 	struct targets backends;
 	struct push_role *push;
 	struct service_server *server;
+	bool is_lost; /* it could reach nobody any more */
 };
 
 static void on_culprit(void *arg, uint32_t pid)
@@ -91,6 +94,17 @@ static void on_ended(void *arg, int rc)
 	loop_stop(p->loop);
 }
 
+/* on_child: names cannot be looked up any more, a new one can. */
+static void on_child(int signo, void *arg)
+{
+	struct process *p = arg;
+
+	(void)signo;
+	log_error(&p->log, "the process for names is gone");
+	p->is_lost = true;
+	loop_stop(p->loop);
+}
+
 static const struct channel_events events = {
 	.message = on_message,
 	.ended = on_ended,
@@ -101,9 +115,13 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	struct process p = { .log = { LOG_ROLE, 0 }, .conf = start->conf };
 	struct limits limits;
 	struct files files = { 0 };
+	int names;
 	int rc;
 
 	sandbox_close_others(&start->fd, 1);
+	rc = process_names(start, NULL, &names, detail);
+	if (rc != ERR_OK)
+		return rc;
 	files_gather(start->conf, FILES_PUSH, &files);
 	rc = targets_load(start->conf, &files, &p.backends, detail);
 	if (rc != ERR_OK)
@@ -116,8 +134,10 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	rights_say_foreign(start->conf, start->rights);
 	confine(start->conf, SANDBOX_PUSH);
 	p.loop = loop_new();
+	process_names_watch(names, p.loop, on_child, &p);
 	p.main = channel_new(p.loop, start->fd, &events, &p);
 	p.resolver = resolver_new(p.loop);
+	resolver_ask(p.resolver, names);
 	p.push = push_role_new(p.loop, p.resolver, start->conf, &files,
 	                       &p.backends.routes, &limits);
 	files_done(&files);
@@ -126,6 +146,9 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	push_role_observe(p.push, tell_offer, &p);
 	tell_offer(&p);
 	loop_run(p.loop);
+	if (p.is_lost)
+		rc = err_set(detail, ERR_UNAVAILABLE,
+		             "the push process needs one for names");
 	reload_done(&p.news);
 	service_server_free(&p.server);
 	push_role_end(p.push);

@@ -124,17 +124,6 @@ static void on_child(int signo, void *arg)
 	loop_stop(p->loop);
 }
 
-/* hold_child (SIG_BLOCK) keeps the news that a child is gone until there is
- * somebody to be told (SIG_UNBLOCK). */
-static void hold_child(int how)
-{
-	sigset_t child;
-
-	(void)sigemptyset(&child);
-	(void)sigaddset(&child, SIGCHLD);
-	(void)sigprocmask(how, &child, NULL);
-}
-
 static const struct channel_events events = {
 	.message = on_message,
 	.ended = on_ended,
@@ -182,24 +171,21 @@ int process_worker(const struct process_start *start, struct worker *w,
 		             .conf = start->conf,
 		             .worker = w };
 	struct limits limits;
-	int names = -1;
+	int names;
 	int rc;
 
 	close_others(start, l);
 	limits = limits_fit(start->conf, LIMITS_CLIENTS);
-	rc = rights_drop(start->rights, detail);
-	hold_child(SIG_BLOCK);
+	rc = process_names(start, w, &names, detail);
 	if (rc == ERR_OK)
-		rc = process_names(start, w, &names, detail);
+		rc = rights_drop(start->rights, detail);
 	if (rc != ERR_OK) {
 		worker_free(&w);
 		return rc;
 	}
 	confine(start->conf, SANDBOX_WORKER);
 	p.loop = loop_new();
-	if (names >= 0)
-		loop_on_signal(p.loop, SIGCHLD, on_child, &p);
-	hold_child(SIG_UNBLOCK);
+	process_names_watch(names, p.loop, on_child, &p);
 	p.main = channel_new(p.loop, start->fd, &events, &p);
 	p.resolver = resolver_new(p.loop);
 	p.patience = loop_timer_new(p.loop, on_patience, &p);

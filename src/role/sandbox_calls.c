@@ -38,7 +38,7 @@
 #	define ACCEPTS (WORKER | SINGLE | STATUS)
 #	define DIALS (ALL & ~STATUS)
 #	define KEEPS (PUSH | SINGLE) /* the database */
-#	define LOOKS_UP (NAMES | PUSH | SINGLE)
+#	define LOOKS_UP (NAMES | SINGLE)
 
 static const struct log_ctx calls_log = { LOG_ROLE, 0 };
 
@@ -149,6 +149,8 @@ static const struct call calls[] = {
 	/* memory */
 	{ SCMP_SYS(brk), ALL },
 	{ SCMP_SYS(madvise), ALL },
+	{ SCMP_SYS(mlock), ALL },
+	{ SCMP_SYS(munlock), ALL },
 	{ SCMP_SYS(mremap), ALL },
 	{ SCMP_SYS(munmap), ALL },
 

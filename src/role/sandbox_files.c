@@ -44,11 +44,11 @@
 		 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE)
 
 /*
- * What a worker opens besides what its configuration names: the authorities
- * that TLS looks up when it meets them, the zone for syslog. Neither /etc nor
- * /usr as a whole: keys may lie there.
+ * What is opened besides what the configuration names: the authorities that TLS
+ * looks up when it meets them, the zone for syslog. Neither /etc nor /usr as a
+ * whole: keys may lie there.
  */
-static const char *const of_worker[] = {
+static const char *const of_tls[] = {
 	"/etc/ssl/certs",
 	"/etc/ssl/cert.pem",
 	"/etc/pki/ca-trust",
@@ -72,12 +72,13 @@ static const char *const of_names[] = {
 	"/run", "/sys", "/dev/null", "/dev/urandom", NULL,
 };
 
-/* Reaching a server by its name, and what a worker reads. */
-static const char *const *const of_roles[][3] = {
-	[SANDBOX_WORKER] = { of_worker },
-	[SANDBOX_NAMES] = { of_names },
-	[SANDBOX_PUSH] = { of_worker, of_names },
-	[SANDBOX_STATUS] = { NULL },
+static const char *const none[] = { NULL };
+
+static const char *const *const of_roles[] = {
+	[SANDBOX_WORKER] = of_tls,
+	[SANDBOX_NAMES] = of_names,
+	[SANDBOX_PUSH] = of_tls,
+	[SANDBOX_STATUS] = none,
 };
 
 struct ruleset {
@@ -140,10 +141,8 @@ static int add_writable(const struct ruleset *r, const char *path)
 static int add_paths(const struct ruleset *r, enum sandbox_role role,
                      const struct sandbox_paths *p)
 {
-	int rc = ERR_OK;
+	int rc = add_all(r, of_roles[role]);
 
-	for (size_t i = 0; of_roles[role][i] != NULL && rc == ERR_OK; i++)
-		rc = add_all(r, of_roles[role][i]);
 	for (size_t i = 0; i < p->read_count && rc != ERR_IO; i++)
 		rc = add(r, p->read[i], READ);
 	for (size_t i = 0; i < p->write_count && rc != ERR_IO; i++)

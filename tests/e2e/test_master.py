@@ -7,6 +7,7 @@ import pytest
 
 from dovecot import Dovecot
 from imap import Imap
+from imapbell import ENVIRONMENT
 from lmtp import message
 from phone import Phone
 from process import SLOW, next_second, wait_until
@@ -188,7 +189,7 @@ def verdict_of(proxy):
     """What -t says to the same command line: (status, output)."""
     done = subprocess.run([*proxy.args, "-t"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True,
-                          timeout=30 * SLOW)
+                          env=ENVIRONMENT, timeout=30 * SLOW)
     return done.returncode, done.stdout
 
 

@@ -15,7 +15,9 @@ from phone import Phone
 from process import SLOW, free_port, wait_until
 from test_processes import DIED
 from test_ring import register, ring
+from test_upgrade import mains
 
+assert mains  # a fixture
 HERE = ("--status", "127.0.0.1:0")
 VISITORS_MAX = 64
 REQUEST_S = 10
@@ -285,3 +287,21 @@ def test_dump_and_metrics_say_the_same(bell, dovecot):
     shown = http.metrics()
     assert dump['imapbell_logins_total{result="ok"}'] == "1"
     assert dump.keys() <= shown.keys()
+
+
+def test_upgrade_keeps_the_port(bell, dovecot, mains):
+    """The numbers of the new main are shown where those of the old one were."""
+    proxy = bell(dovecot.port, *HERE, "--workers", "1")
+    http = Http(proxy)
+    http.ready()
+    user = dovecot.user()
+    with proxy.session(user) as client:
+        http.becomes('imapbell_sessions{state="relay"}', 1)
+        line = mains(proxy)
+        line.upgrade()
+        wait_until(lambda: not proxy.children("status"), "the old one's end")
+        http.becomes('imapbell_sessions{state="relay"}', 0)
+        http.ready()
+        client.ok("NOOP")
+    proxy.session(user).ok("NOOP")
+    http.becomes("imapbell_sessions_accepted_total", 1)

@@ -44,7 +44,7 @@ struct supervisor {
 	struct loop_timer *timer;    /* of the state */
 	struct loop_timer *rotation; /* of the keys of tickets */
 	struct loop_timer *pulse;    /* of what is asked and told again */
-	char told[64];               /* to the manager, how it is */
+	char told[96];               /* to the manager, how it is */
 	struct watchdog *watchdog;
 	enum supervisor_state state;
 	bool said_ready;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What the tests stand on: servers once per run, an imapbell for each test."""
+import contextlib
 import os
 import shutil
 import tempfile
@@ -155,7 +156,13 @@ class Bells:
             tempfile.mkdtemp(prefix="bell-", dir=self.folder), url, self.tls,
             self.apple.certs, self.apple.url, options, inside, handed)
         self.bells.append(bell)
-        return bell.start()
+        bell.start()
+        if bell.workers > 0:
+            # A test needs one of them, and may be over, and the server gone,
+            # before the others have heard from it.
+            with contextlib.suppress(TimeoutError):
+                bell.wait_log_each(r" backend \S+ is (up|down)\b", 3)
+        return bell
 
     def allow(self, pattern):
         """Error lines that match are what the test is about."""

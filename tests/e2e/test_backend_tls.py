@@ -124,7 +124,7 @@ def test_never_without(bell, tls, name):
     bell.allow("backend .* is down")
     with Relay(0, instead=listening) as relay:
         proxy = bell(url("imap+starttls", relay.port), "--backend-ca", tls.ca)
-        proxy.wait_log(r"error .* is down: .*" + says)
+        proxy.wait_log_each(r"error .* is down: .*" + says)
         answer = proxy.connect().command("LOGIN user1 secret")[-1]
         assert answer.startswith(b"a1 NO [UNAVAILABLE]"), answer
     assert set(heard) <= {b"S0 STARTTLS\r\n"}, heard

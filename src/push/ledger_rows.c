@@ -458,17 +458,23 @@ void ledger_pending_put(struct ledger *l, const struct store_pending *row)
 		find_registration(l, row->registration_id);
 	struct store_pending copy = *row;
 	struct str *names = xcalloc(row->mailbox_count, sizeof(*names));
+	bool keeps_place;
 
 	assert(r != NULL);
 	for (size_t i = 0; i < row->mailbox_count; i++)
 		names[i] = str_dup(row->mailboxes[i]);
 	copy.mailboxes = names;
-	if (!r->pending.base.gone)
+	/* While Apple is away, more mail to who is owed a push for long is not
+	 * to walk past all who are for less. */
+	keeps_place = !r->pending.base.gone &&
+	              r->pending.row.event_ms == row->event_ms;
+	if (!r->pending.base.gone && !keeps_place)
 		owe_not(l, &r->pending);
 	free_pending_row(&r->pending.row);
 	r->pending.row = copy;
 	r->pending.base.gone = false;
-	owe(l, &r->pending);
+	if (!keeps_place)
+		owe(l, &r->pending);
 	count_owed(l);
 	ledger_mark(l, &r->pending.base);
 }

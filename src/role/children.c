@@ -376,7 +376,8 @@ void children_reap(struct children *all)
 void children_add(struct children *all, const struct child_kind *kind,
                   size_t count)
 {
-	all->list = xrealloc(all->list, all->count + count, sizeof(*all->list));
+	all->list =
+		xrealloc(all->list, all->count + count, sizeof(struct child *));
 	for (size_t i = 0; i < count; i++) {
 		struct child *c = xcalloc(1, sizeof(*c));
 

@@ -118,6 +118,6 @@ void child_post(struct child *c, enum message_type type);
 void child_kill(const struct child *c);
 
 /* children_free lets go of all; those that live are on their own. */
-void children_free(struct children **all);
+void children_free(struct children **children);
 
 #endif

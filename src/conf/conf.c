@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,9 +151,6 @@ static int apply_option(struct conf *c, struct command_line *line,
 	const struct conf_key *key;
 	char where[64];
 
-	if (!row->built)
-		return err_set(detail, ERR_INVALID,
-		               "--%s: not built yet, leave it out", row->name);
 	if (row->key == NULL)
 		return apply_named(c, line, row, value, detail);
 	key = conf_key_find(str_of(row->key));
@@ -310,6 +308,16 @@ static char *in_state(const struct conf *c, const char *name)
 	return path;
 }
 
+/* count_cores: those that this process may use. */
+static unsigned count_cores(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
+}
+
 int conf_load(struct conf *c, int argc, char **argv, char **environ,
               enum conf_action *action_r, struct err_detail *detail)
 {
@@ -319,6 +327,7 @@ int conf_load(struct conf *c, int argc, char **argv, char **environ,
 	*c = (struct conf){ .argc = argc, .argv = argv };
 	c->state_dir = xstrdup(CONF_STATE);
 	conf_set_defaults(c);
+	c->process_workers = count_cores();
 	rc = walk_options(c, &line, argc, argv, "chV", NULL, detail);
 	*action_r = line.action;
 	if (rc != ERR_OK || line.action != CONF_RUN)

@@ -134,7 +134,7 @@ struct conf {
 	char *log_format;
 	char *log_target;
 
-	unsigned process_workers; /* 0: all in one */
+	unsigned process_workers; /* 0: all in one; default: the cores */
 	unsigned process_drain_s;
 	char *process_user;  /* who root becomes */
 	char *process_group; /* NULL: the user's own */

@@ -177,7 +177,7 @@ const struct conf_key conf_keys[] = {
 	CHOICE("log.format", LIVE, log_format, "text", "text json"),
 	CHOICE("log.target", LIVE, log_target, "stderr",
 	       "stderr syslog journal"),
-	NUMBER("process.workers", START, process_workers, 0, 256, "0"),
+	NUMBER("process.workers", START, process_workers, 0, 256, NULL),
 	NUMBER("process.drain_s", LIVE, process_drain_s, 1, DAY_S, "25"),
 	STRING("process.user", START, process_user, "imapbell"),
 	STRING("process.group", START, process_group, NULL),

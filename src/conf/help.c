@@ -50,8 +50,7 @@ void help_print(FILE *out)
 	      "work.\n\n",
 	      out);
 	for (size_t i = 0; i < option_row_count; i++)
-		if (option_rows[i].built)
-			help_option(out, &option_rows[i]);
+		help_option(out, &option_rows[i]);
 	fputs("\nCommands:\n", out);
 	for (size_t i = 0; i < command_row_count; i++)
 		if (command_rows[i].help != NULL)

@@ -3,17 +3,13 @@
 #ifndef CONF_OPTION_H
 #define CONF_OPTION_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* In the order in which people read an option: it is one small table.
- * NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct option_row {
 	const char *name;     /* long form, without dashes */
 	char letter;          /* 0: none */
 	const char *argument; /* its name in the help; NULL: takes none */
 	const char *key;      /* the key it sets; NULL: handled by name */
-	bool built;           /* false: refused by name until it is */
 	const char *help;
 };
 

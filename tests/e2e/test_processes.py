@@ -66,6 +66,15 @@ def test_each_has_its_name(bell, dovecot):
         "imapbell: worker 2", "imapbell: worker 3"]
 
 
+def test_one_per_core_is_the_default(bell, dovecot):
+    proxy = bell(dovecot.port)
+    proxy.stop()
+    at = proxy.args.index("--workers")
+    del proxy.args[at:at + 2]
+    proxy.start()
+    assert len(proxy.children("worker")) == len(os.sched_getaffinity(0))
+
+
 @pytest.mark.timeout(300 * SLOW)
 @pytest.mark.parametrize("sessions", [
     40, pytest.param(1000, marks=pytest.mark.long)])

@@ -15,7 +15,7 @@ ROW = re.compile(r'\b(STRING|CHECKED|STRINGS|CHOICE|NUMBER|BOOL|GROUPS)\(' +
                  STRING + r'([^;]*?)\),\n')
 MEMBER = re.compile(r'\bMEMBER\(\w+, (\w+), CONF_(\w+),([^;]*?)\),\n')
 OPTION = re.compile(r'\{ ' + STRING + r", (?:'(.)'|0), (?:" + STRING +
-                    r'|NULL), (?:' + STRING + r'|NULL),\s*(true|false),')
+                    r'|NULL), (?:' + STRING + r'|NULL),\s')
 
 # What the sample marks a key with that SIGHUP changes.
 LIVE = ' # HUP'
@@ -73,13 +73,13 @@ def live(root):
 
 
 def options(root):
-    """The long and short names of what is built, with their argument."""
+    """The long and short names, with their argument."""
     text = sources.read(root, 'src/conf/option.c')
     rows = OPTION.findall(text)
     if len(rows) != len(re.findall(r'^\t\{ "', text, re.M)):
         sys.exit('option.c: a row of a form that keys.py does not know')
     return {(letter, name, argument)
-            for name, letter, argument, _, built in rows if built == 'true'}
+            for name, letter, argument, _ in rows}
 
 
 def commands(root):

@@ -162,6 +162,8 @@ static void keys_without_default_are_not_set(void **state)
 
 		if (key->fallback != NULL)
 			continue;
+		if (strcmp(key->path, "process.workers") == 0)
+			continue; /* the machine says */
 		assert_true(key->type == CONF_STRING ||
 		            key->type == CONF_STRINGS ||
 		            key->type == CONF_GROUPS);

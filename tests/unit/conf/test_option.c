@@ -36,7 +36,7 @@ static void keys_of_options_exist(void **state)
 	}
 }
 
-static void help_lists_what_is_built(void **state)
+static void help_lists_all(void **state)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -51,7 +51,7 @@ static void help_lists_what_is_built(void **state)
 		char wanted[64];
 
 		snprintf(wanted, sizeof(wanted), " --%s ", row->name);
-		assert_true((strstr(text, wanted) != NULL) == row->built);
+		assert_non_null(strstr(text, wanted));
 	}
 	for (size_t i = 0; i < command_row_count; i++) {
 		const struct command_row *row = &command_rows[i];
@@ -75,7 +75,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_and_letters_are_unique),
 		cmocka_unit_test(keys_of_options_exist),
-		cmocka_unit_test(help_lists_what_is_built),
+		cmocka_unit_test(help_lists_all),
 	};
 
 	return cmocka_run_group_tests_name("option", tests, NULL, NULL);

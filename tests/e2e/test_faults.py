@@ -242,7 +242,8 @@ def test_store_damaged_at_start(bell, dovecot, apple, damage):
     kept(proxy, phone)
     aside = [path for path in proxy.state.iterdir()
              if not path.name.endswith(("-wal", "-shm"))
-             and path.name not in ("imapbell.db", "seal.key")]
+             and path.name not in ("imapbell.db", "imapbell.db-lock",
+                                   "seal.key")]
     assert [path.read_bytes() for path in aside] == [bad]
     assert aside[0].name in errors(proxy)[0]
     assert len(errors(proxy)) == 1, errors(proxy)

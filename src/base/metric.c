@@ -358,29 +358,36 @@ void metric_observe(enum metric_duration d, uint64_t ms)
 
 /* Putting together. */
 
-/* take_run takes what consists of |chars|. Returns how much that was. */
-static size_t take_run(struct str *s, const char *chars)
+/* take_run takes what consists of |chars|. */
+static struct str take_run(struct str *s, const char *chars)
 {
 	size_t len = 0;
 
 	while (len < s->len && s->data[len] != '\0' &&
 	       strchr(chars, s->data[len]) != NULL)
 		len++;
-	(void)str_take(s, len);
-	return len;
+	return str_take(s, len);
 }
 
-/* are_labels: `name="value",...`, with values that need no escapes. */
+/* are_labels: `name="value",...`, with values that need no escapes, and no name
+ * twice: whoever reads all metrics would refuse them all. */
 static bool are_labels(struct str s)
 {
 #define LOWER "abcdefghijklmnopqrstuvwxyz_"
 	static const char in_value[] =
 		LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+	struct str names[LABELS_MAX / (sizeof("n=\"\"") - 1)];
+	size_t count = 0;
 
 	do {
-		if (take_run(&s, LOWER) == 0 || !str_byte(&s, '=') ||
-		    !str_byte(&s, '"'))
+		struct str name = take_run(&s, LOWER);
+
+		for (size_t i = 0; i < count; i++)
+			if (str_eq(names[i], name))
+				return false;
+		if (name.len == 0 || !str_byte(&s, '=') || !str_byte(&s, '"'))
 			return false;
+		names[count++] = name;
 		(void)take_run(&s, in_value);
 		if (!str_byte(&s, '"'))
 			return false;

@@ -319,6 +319,7 @@ static void work_forge(void)
 	metric_add_labelled(METRIC_PUSHES, "=\"\"", 1);
 	metric_add_labelled(METRIC_PUSHES, "", 1);
 	metric_add_labelled(METRIC_PUSHES, "a=\"1\",", 1);
+	metric_add_labelled(METRIC_PUSHES, "a=\"1\",b=\"1\",a=\"2\"", 1);
 	metric_add_labelled(METRIC_PUSHES, "good=\"1\"", 1);
 }
 
@@ -330,6 +331,7 @@ static void count_good(void *arg, const struct metric_sample *sample)
 		return;
 	assert_null(strchr(sample->name, '\n'));
 	assert_null(strchr(sample->name, ' '));
+	assert_null(strstr(sample->name, "a=\"2\""));
 	*good += strcmp(sample->name, "imapbell_pushes_total{good=\"1\"}") == 0;
 }
 

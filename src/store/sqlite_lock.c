@@ -41,19 +41,26 @@ void sqlite_lock_leave(struct sqlite_lock *l)
 	atomic_store(&l->is_unwanted, true);
 }
 
-/* try_once returns 0 if it is held now, else who holds it, or -1 if that is
- * unknown. What cannot be locked at all is held by nobody. */
-static pid_t try_once(int fd)
+/* try_once returns whether it is held now. What cannot be locked at all is held
+ * by nobody. */
+static bool try_once(int fd)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	if (fcntl(fd, F_SETLK, &lock) == 0 ||
-	    (errno != EAGAIN && errno != EACCES))
+	return fcntl(fd, F_SETLK, &lock) == 0 ||
+	       (errno != EAGAIN && errno != EACCES);
+}
+
+/* holder_of is the process id of who holds it; 0: unknown, as of one in another
+ * container or on another machine, or nobody any more. */
+static pid_t holder_of(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK ||
+	    lock.l_pid < 0)
 		return 0;
-	if (fcntl(fd, F_GETLK, &lock) != 0)
-		return -1;
-	/* It may be free by now. */
-	return lock.l_type == F_UNLCK ? -1 : lock.l_pid;
+	return lock.l_pid;
 }
 
 static void rest(void)
@@ -66,7 +73,6 @@ static void rest(void)
 int sqlite_lock_take(struct sqlite_lock *l, struct err_detail *why)
 {
 	bool has_told = false;
-	pid_t holder;
 	int fd;
 
 	if (l->fd >= 0)
@@ -76,7 +82,7 @@ int sqlite_lock_take(struct sqlite_lock *l, struct err_detail *why)
 		log_debug(&lock_log, "%s: no lock", l->path);
 		return ERR_OK;
 	}
-	while ((holder = try_once(fd)) != 0) {
+	while (!try_once(fd)) {
 		if (atomic_load(&l->is_unwanted)) {
 			(void)close(fd);
 			return err_set(why, ERR_UNAVAILABLE,
@@ -87,7 +93,7 @@ int sqlite_lock_take(struct sqlite_lock *l, struct err_detail *why)
 			log_warn(&lock_log,
 			         "waits for pid %d, which has the database "
 			         "(%s)",
-			         (int)holder, l->path);
+			         (int)holder_of(fd), l->path);
 		has_told = true;
 		rest();
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,43 @@ static void ends_with_its_process(void **state)
 	end(&o);
 }
 
+/* take_elsewhere tries where no process of ours has a number, as in another
+ * container. Returns the result, or 77 if there is no such place. */
+static int take_elsewhere(const char *database)
+{
+	struct sqlite_lock lock;
+	struct err_detail why;
+	int status = 0;
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID) != 0)
+		return 77;
+	pid = fork();
+	if (pid != 0) {
+		(void)waitpid(pid, &status, 0);
+		return WEXITSTATUS(status);
+	}
+	sqlite_lock_init(&lock, database);
+	sqlite_lock_leave(&lock);
+	_exit(-sqlite_lock_take(&lock, &why));
+}
+
+static void held_in_another_container_is_held(void **state)
+{
+	struct other o = begin();
+	pid_t pid = fork();
+	int status = 0;
+
+	(void)state;
+	if (pid == 0)
+		_exit(take_elsewhere(o.database));
+	(void)waitpid(pid, &status, 0);
+	end(&o);
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), -ERR_UNAVAILABLE);
+}
+
 static void is_let_go_of(void **state)
 {
 	struct other o = begin();
@@ -130,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(held_by_another_is_waited_for),
 		cmocka_unit_test(ends_with_its_process),
+		cmocka_unit_test(held_in_another_container_is_held),
 		cmocka_unit_test(is_let_go_of),
 		cmocka_unit_test(there_is_none_where_none_can_be),
 	};

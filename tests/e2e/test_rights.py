@@ -13,6 +13,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,15 +21,19 @@ import pytest
 
 import imapbell
 from imap import Closed
-from imapbell import BINARY, COMMAND, ENVIRONMENT, WORKERS, Imapbell
+from imapbell import (BINARY, COMMAND, ENVIRONMENT, ROOT, WORKERS,
+                      Imapbell)
 from lmtp import message
 from phone import Phone
 from process import SLOW, wait_until
 from test_ring import register, ring
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+pytestmark = [pytest.mark.sandbox,
+              pytest.mark.skipif(os.getuid() != 0, reason="needs root")]
 
 HOOK = Path(BINARY).parents[1] / "tests/e2e/attempts.so"
+FILTER = Path(__file__).with_name("filter.py")
+UNIT = ROOT / "etc/imapbell.service.in"
 NOBODY = pwd.getpwnam("nobody")
 SERVICE = ("setpriv", "--reuid", str(NOBODY.pw_uid),
            "--regid", str(NOBODY.pw_gid), "--clear-groups", "--")
@@ -182,6 +187,26 @@ def test_service_has_no_capability_left(place):
     for pid in processes(bell):
         assert facts(pid)["CapEff"] == facts(pid)["CapAmb"] == EMPTY
     assert "process.user" not in bell.log()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_unit_leaves_it_the_calls_that_it_needs(place, workers):
+    """Also those by which it confines itself."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze tells which calls a unit leaves")
+    give(*place.keys.values())
+    # What looks for leaks at the end is a debugger.
+    filtered = (*SERVICE[:-1], "--inh-caps", "+net_bind_service",
+                "--ambient-caps", "+net_bind_service", "--",
+                "env", "ASAN_OPTIONS=detect_leaks=0",
+                sys.executable, FILTER, UNIT)
+    bell = place.start("--workers", workers, prefix=filtered)
+    place.rings(bell)
+    for pid in bell.pids[1:] or [bell.pid]:
+        assert facts(pid)["CapEff"] == facts(pid)["CapAmb"] == EMPTY
+    free = place.start("--workers", workers, prefix=SERVICE)
+    for line in re.findall("warn role .*", bell.log()):
+        assert line in free.log()
 
 
 def test_root_that_stays_root_is_warned(place):

@@ -15,8 +15,8 @@ cp "$4" "$tmp"
 # The pages may not be installed, and need not be.
 systemd-analyze verify --man=no "$tmp/imapbell.service" \
 	"$tmp/imapbell.socket" || exit
-# Tenths. What is left is the network and port 993.
-systemd-analyze security --offline=true --no-pager --threshold=14 \
+# Tenths. What is left is the network, port 993, and the call that gives it up.
+systemd-analyze security --offline=true --no-pager --threshold=15 \
 	"$tmp/imapbell.service" >"$tmp/exposure" && exit
 cat "$tmp/exposure"
 exit 1

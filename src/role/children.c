@@ -101,7 +101,7 @@ static void on_message(void *arg, const struct message *m, int fd)
 	if (fd >= 0)
 		(void)close(fd);
 	if (m->type == MESSAGE_PONG) {
-		c->asked_ms = 0;
+		c->is_asked = false;
 		return;
 	}
 	if (c->kind->message(c->all->arg, c, m))
@@ -280,32 +280,34 @@ void children_fork(struct children *all)
 
 /* Going. */
 
-/* ask returns false if |c| is still there long after it was ended. */
-static bool ask(struct child *c, uint64_t patience_ms)
+/* ask returns false if |c| is still there long after it was ended. One that has
+ * closed its channel does not answer either. */
+static bool ask(struct child *c, uint64_t pause_ms, uint64_t patience_ms)
 {
-	uint64_t now = loop_now_ms(c->all->loop);
-	uint64_t silent_ms = c->asked_ms != 0 ? now - c->asked_ms : 0;
-
-	if (silent_ms >= patience_ms) {
+	if (!c->is_asked) {
+		c->is_asked = true;
+		c->silent_ms = 0;
+		child_post(c, MESSAGE_PING);
+		return true;
+	}
+	c->silent_ms += pause_ms;
+	if (c->silent_ms >= patience_ms) {
 		log_error(&children_log,
 		          "%s %u pid=%d hangs for %llu s: it is ended",
 		          c->kind->name, (unsigned)c->number, (int)c->pid,
-		          (unsigned long long)(silent_ms / 1000));
+		          (unsigned long long)(c->silent_ms / 1000));
 		child_kill(c);
-	} else if (c->asked_ms == 0) {
-		c->asked_ms = now;
-		child_post(c, MESSAGE_PING);
 	}
-	return silent_ms < 2 * patience_ms;
+	return c->silent_ms < 2 * patience_ms;
 }
 
-bool children_ask(struct children *all, uint64_t patience_ms)
+bool children_ask(struct children *all, uint64_t pause_ms, uint64_t patience_ms)
 {
 	bool all_turn = true;
 
 	for (size_t i = 0; i < all->count; i++)
-		if (all->list[i]->pid > 0 && all->list[i]->channel != NULL)
-			all_turn &= ask(all->list[i], patience_ms);
+		if (all->list[i]->pid > 0)
+			all_turn &= ask(all->list[i], pause_ms, patience_ms);
 	return all_turn;
 }
 
@@ -346,7 +348,7 @@ static void end(struct child *c, int status)
 	say_end(c, status);
 	channel_free(&c->channel);
 	c->pid = 0;
-	c->asked_ms = 0;
+	c->is_asked = false;
 	c->is_ready = false;
 	c->is_reloading = false;
 	metric_gone(c->id + 1);

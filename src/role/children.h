@@ -50,7 +50,8 @@ struct child {
 	struct backoff backoff;
 	struct loop_timer *timer; /* until it is replaced */
 	uint64_t since_ms;
-	uint64_t asked_ms; /* whether it turns; 0: it answered */
+	bool is_asked;      /* whether it turns */
+	uint64_t silent_ms; /* since */
 	bool is_wanted;
 	bool is_due; /* to be forked */
 };
@@ -91,11 +92,13 @@ void children_fork(struct children *all);
 void children_reap(struct children *all);
 
 /*
- * children_ask asks all whether they turn, now and then. One that has not
- * answered after |patience_ms| is named and ended. Returns false if one is
- * there that not even that helped against.
+ * children_ask asks all whether they turn, every |pause_ms|. One that has not
+ * answered after |patience_ms| is named and ended: the pauses count, not the
+ * time, of which main itself may have missed some with all of them. Returns
+ * false if one is there that not even that helped against.
  */
-bool children_ask(struct children *all, uint64_t patience_ms);
+bool children_ask(struct children *all, uint64_t pause_ms,
+                  uint64_t patience_ms);
 
 /* children_next walks all of |kind|, NULL: all there are; the first after NULL,
  * and NULL after the last. */

@@ -144,7 +144,8 @@ struct watchdog *watchdog_new(struct loop *loop)
 	w = xcalloc(1, sizeof(*w));
 	w->pause_ms = patience_ms / 2;
 	w->timer = loop_timer_new(loop, on_pause, w);
-	loop_timer_set(w->timer, w->pause_ms);
+	/* At once: who said so before may have done it a pause ago. */
+	loop_timer_set(w->timer, 0);
 	return w;
 }
 

@@ -435,13 +435,16 @@ static void on_pulse(void *arg)
 	struct supervisor *s = arg;
 	uint64_t patience_ms = HANG_MS;
 	uint64_t wanted_ms = watchdog_ms() / 2;
+	uint64_t pause_ms = PULSE_MS;
 
 	if (wanted_ms > 0 && wanted_ms < patience_ms)
 		patience_ms = wanted_ms > HANG_MIN_MS ? wanted_ms : HANG_MIN_MS;
-	watchdog_hold(s->watchdog, !children_ask(s->children, patience_ms));
+	if (patience_ms / 2 < pause_ms)
+		pause_ms = patience_ms / 2;
+	watchdog_hold(s->watchdog,
+	              !children_ask(s->children, pause_ms, patience_ms));
 	say_status(s);
-	loop_timer_set(s->pulse,
-	               PULSE_MS < patience_ms / 2 ? PULSE_MS : patience_ms / 2);
+	loop_timer_set(s->pulse, pause_ms);
 }
 
 static void on_dump(int signo, void *arg)

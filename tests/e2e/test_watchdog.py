@@ -3,11 +3,15 @@
 import os
 import signal
 import socket
+import time
 
 import pytest
 
 import imapbell
 from process import SLOW, wait_until
+from test_upgrade import mains
+
+assert mains  # a fixture
 
 
 @pytest.fixture
@@ -54,6 +58,39 @@ def test_those_that_turn_are_left_alone(bell, dovecot, manager):
     client.ok("LOGOUT")
     wait_told(manager, "STATUS=serving, sessions=0 watched=0")
     for _ in range(3):
+        wait_told(manager, "WATCHDOG=1")
+    assert proxy.pids == pids
+    assert "hangs" not in proxy.log()
+
+
+def test_manager_hears_of_the_new_main_at_once(bell, dovecot, manager, mains):
+    """The old one may have said that it lives half of the time ago."""
+    proxy = bell(dovecot.port, "--workers", "1")
+    old = mains(proxy)
+    old.upgrade()
+    wait_told(manager, "MAINPID=%d" % old.pids[1])
+    start = time.monotonic()
+    wait_told(manager, "WATCHDOG=1")
+    assert time.monotonic() - start < 1.5
+
+
+def test_time_that_all_have_missed_does_not_count(
+        bell, dovecot, manager, monkeypatch):
+    """As when a machine is stopped, with main and all others."""
+    monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC", "8000000")
+    proxy = bell(dovecot.port, "--workers", "2")
+    pids = proxy.pids
+    client = proxy.session(dovecot.user())
+    for pid in pids[1:]:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(1.5)  # they are asked, and cannot answer
+    os.kill(pids[0], signal.SIGSTOP)
+    time.sleep(4.5)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.1)
+    client.ok("NOOP")
+    for _ in range(2):
         wait_told(manager, "WATCHDOG=1")
     assert proxy.pids == pids
     assert "hangs" not in proxy.log()

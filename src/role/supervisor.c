@@ -291,6 +291,9 @@ static void on_late(void *arg)
 	while ((c = children_next(s->children, NULL, c)) != NULL)
 		if (is_late(s, c))
 			child_kill(c);
+	if (s->state == STATE_DRAINS && !s->is_patient)
+		upgrade_abandon(s);
+	supervisor_go_on(s);
 }
 
 /* on_ended: clients do not wait for what a push process offers that died. */
@@ -317,8 +320,9 @@ static void on_child(int signo, void *arg)
 static void on_terminate(int signo, void *arg)
 {
 	struct supervisor *s = arg;
-	bool stops = s->state >= STATE_DRAINS && !s->is_patient;
+	bool stops = s->is_ended || s->state >= STATE_STOPS;
 
+	s->is_ended = true;
 	log_info(&s->log, "%s", signo == SIGINT ? "SIGINT" : "SIGTERM");
 	if (s->leads)
 		notify_stopping();

@@ -49,6 +49,7 @@ struct supervisor {
 	enum supervisor_state state;
 	bool said_ready;
 	bool is_patient;       /* while it drains: without limit */
+	bool is_ended;         /* by a signal of its own: the next ends all */
 	bool is_reloading;     /* some process is */
 	bool is_reload_due;    /* another SIGHUP came meanwhile */
 	struct worker *worker; /* loaded, for those that are forked */
@@ -132,6 +133,9 @@ void upgrade_ready(struct supervisor *s);
 /* upgrade_ended: this one ends, and the main before with it, at once if it
  * |stops|; a main that is to replace it does not come. */
 void upgrade_ended(struct supervisor *s, bool stops);
+
+/* upgrade_abandon: the main before was asked to end, and has not. */
+void upgrade_abandon(struct supervisor *s);
 
 /* upgrade_free lets go of both. */
 void upgrade_free(struct supervisor *s);

@@ -310,6 +310,14 @@ void upgrade_ended(struct supervisor *s, bool stops)
 	heir_free(&s->heir);
 }
 
+void upgrade_abandon(struct supervisor *s)
+{
+	if (s->elder != NULL)
+		log_error(&s->log,
+		          "upgrade: who started this one does not end");
+	channel_free(&s->elder);
+}
+
 void upgrade_free(struct supervisor *s)
 {
 	channel_free(&s->elder);

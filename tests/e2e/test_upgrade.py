@@ -441,3 +441,44 @@ def test_names_of_sockets_are_no_secret(bell, dovecot, mains):
     old.upgrade()
     text = Path("/proc/%d/environ" % old.pids[1]).read_bytes()
     assert not re.search(rb"LISTEN_PID=[2-9]", text)
+
+
+def test_end_that_reaches_both_gives_sessions_their_time(
+        bell, dovecot, mains):
+    """A service manager signals all, so that the old one is told twice."""
+    proxy = bell(dovecot.port, "--workers", "2", "-o", "process.drain_s=20")
+    old = mains(proxy)
+    client = proxy.session(dovecot.user())
+    old.upgrade()
+    os.kill(old.pids[1], signal.SIGTERM)
+    wait_until(lambda: not listens(old.pids[1]), "its end to begin")
+    start = len(proxy.log())
+    os.kill(old.pids[0], signal.SIGTERM)
+    proxy.wait_log("SIGTERM", 10, start)
+    for _ in range(3):
+        client.ok("NOOP")
+    client.ok("LOGOUT")
+    assert proxy.process.popen.wait(20 * SLOW) == 0
+
+
+def listens(pid):
+    """The main |pid| has listening sockets."""
+    rows = map(str.split, Path("/proc/%d/net/tcp" % pid).read_text()
+               .splitlines()[1:])
+    sockets = {"socket:[%s]" % row[9] for row in rows if row[3] == "0A"}
+    return any(os.readlink(each) in sockets
+               for each in Path("/proc/%d/fd" % pid).iterdir())
+
+
+def test_elder_that_hangs_keeps_nobody_from_the_end(bell, dovecot, mains):
+    bell.allow("error role upgrade: who started this one does not end")
+    proxy = bell(dovecot.port, "--workers", "1", "-o", "process.drain_s=1")
+    old = mains(proxy)
+    proxy.session(dovecot.user())
+    old.upgrade()
+    os.kill(old.pids[0], signal.SIGSTOP)
+    try:
+        os.kill(old.pids[1], signal.SIGTERM)
+        wait_until(lambda: not old.lives(old.pids[1]), "its end", 30)
+    finally:
+        os.kill(old.pids[0], signal.SIGCONT)

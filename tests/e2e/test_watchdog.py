@@ -81,9 +81,12 @@ def test_time_that_all_have_missed_does_not_count(
     proxy = bell(dovecot.port, "--workers", "2")
     pids = proxy.pids
     client = proxy.session(dovecot.user())
+    # Main has just asked, and will again in 2 s.
+    wait_told(manager, "STATUS=serving, sessions=1 watched=0")
+    time.sleep(0.7)
     for pid in pids[1:]:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(1.5)  # they are asked, and cannot answer
+    time.sleep(2)
     os.kill(pids[0], signal.SIGSTOP)
     time.sleep(4.5)
     for pid in pids:

@@ -34,6 +34,7 @@ struct heir {
 	void *arg;
 	enum heir_state state;
 	pid_t pid;
+	bool is_stale; /* what it has read */
 };
 
 /* What is to be started. */
@@ -183,6 +184,8 @@ static void on_message(void *arg, const struct message *m, int fd)
 	} else if (m->type == MESSAGE_READY) {
 		h->state = HEIR_SERVES;
 		loop_timer_cancel(h->patience);
+		if (h->is_stale)
+			(void)kill(h->pid, SIGHUP);
 		h->events->serves(h->arg, h->pid);
 	}
 }
@@ -228,6 +231,12 @@ static void on_patience(void *arg)
 bool heir_serves(const struct heir *h)
 {
 	return h->state == HEIR_SERVES;
+}
+
+/* heir_reload: a signal could still end it now. */
+void heir_reload(struct heir *h)
+{
+	h->is_stale = true;
 }
 
 void heir_kill(const struct heir *h)

@@ -45,6 +45,9 @@ bool heir_serves(const struct heir *h);
 void heir_tell(struct heir *h, const struct message *m, int fd);
 void heir_post(struct heir *h, enum message_type type);
 
+/* heir_reload has it read its configuration again once it serves. */
+void heir_reload(struct heir *h);
+
 /* heir_kill ends it, while its channel is open; heir_free lets go of it. */
 void heir_kill(const struct heir *h);
 void heir_free(struct heir **h);

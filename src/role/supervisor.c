@@ -395,6 +395,7 @@ static void on_reload(int signo, void *arg)
 		return;
 	if (s->leads)
 		notify_reloading();
+	upgrade_reload(s);
 	if (s->is_reloading) {
 		s->is_reload_due = true;
 		return;

@@ -113,6 +113,9 @@ void upgrade_inherit(struct supervisor *s, int fd, struct str version);
 /* upgrade_begin starts the program again, to take over from this one. */
 void upgrade_begin(struct supervisor *s);
 
+/* upgrade_reload: a main that comes may have read what is old by now. */
+void upgrade_reload(struct supervisor *s);
+
 /* upgrade_tickets: their keys are new. */
 void upgrade_tickets(struct supervisor *s);
 

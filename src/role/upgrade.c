@@ -155,18 +155,29 @@ void upgrade_tickets(struct supervisor *s)
 	heir_tell(s->heir, &m, -1);
 }
 
+/* obstacle is why there is no upgrade now, or NULL. */
+static const char *obstacle(const struct supervisor *s)
+{
+	if (s->heir != NULL)
+		return "there is one already";
+	if (s->state != STATE_SERVES || !s->said_ready)
+		return "this one does not serve";
+	if (getpid() == 1)
+		return "this is process 1 of a container, with which all end";
+	return NULL;
+}
+
 void upgrade_begin(struct supervisor *s)
 {
 	struct message m = { .type = MESSAGE_KEY };
+	const char *why_not = obstacle(s);
 	struct err_detail why;
 	size_t count;
 	int *fds;
 	int rc;
 
-	if (s->heir != NULL || s->state != STATE_SERVES || !s->said_ready) {
-		log_warn(&s->log, "SIGUSR2: no upgrade: %s",
-		         s->heir != NULL ? "there is one already"
-		                         : "this one does not serve");
+	if (why_not != NULL) {
+		log_warn(&s->log, "SIGUSR2: no upgrade: %s", why_not);
 		return;
 	}
 	log_info(&s->log, "SIGUSR2: upgrade: %s is started", title_argv()[0]);
@@ -184,6 +195,12 @@ void upgrade_begin(struct supervisor *s)
 	upgrade_tickets(s);
 	m.u.secret = str_new(s->key, sizeof(s->key));
 	heir_tell(s->heir, &m, -1);
+}
+
+void upgrade_reload(struct supervisor *s)
+{
+	if (s->heir != NULL && !has_heir(s))
+		heir_reload(s->heir);
 }
 
 /* The elder. */

@@ -482,3 +482,37 @@ def test_elder_that_hangs_keeps_nobody_from_the_end(bell, dovecot, mains):
         wait_until(lambda: not old.lives(old.pids[1]), "its end", 30)
     finally:
         os.kill(old.pids[0], signal.SIGCONT)
+
+
+def test_reload_reaches_the_new_one_too(bell, dovecot, mains, program):
+    """What changes while it comes may have been read before."""
+    path = Path(bell.folder) / "reload.conf"
+    path.write_text('log: { level = "info"; };\n')
+    proxy = bell(dovecot.port, "--workers", "1", "-c", str(path))
+    old = mains(proxy)
+    go = Path(bell.folder) / "go"
+    replace(program, '#!/bin/sh\nwhile ! [ -e %s ]; do sleep 0.1; done\n'
+            'exec %s "$@"\n' % (go, imapbell.BINARY))
+    old.upgrade("SIGUSR2: upgrade: .* is started")
+    start = len(proxy.log())
+    os.kill(proxy.pid, signal.SIGHUP)
+    old.wait_log("certificates are read again", 10, start)
+    start = len(proxy.log())
+    go.touch()
+    match = old.wait_log(SERVES + r"[^$]*SIGHUP: reading", 20, start)
+    old.pids.append(int(match[1]))
+    old.wait_log("certificates are read again", 10, start)
+    proxy.session(dovecot.user()).ok("NOOP")
+
+
+def test_process_1_is_not_replaced(bell, dovecot, program):
+    """With it all others of a container end."""
+    replace(program, '#!/bin/sh\nexec unshare --pid --fork %s "$@"\n'
+            % imapbell.BINARY)
+    proxy = bell(dovecot.port, "--workers", "1")
+    (first,) = children(proxy.pid)
+    os.kill(first, signal.SIGUSR2)
+    proxy.wait_log("SIGUSR2: no upgrade: this is process 1 of a container")
+    proxy.session(dovecot.user()).ok("NOOP")
+    os.kill(first, signal.SIGINT)
+    assert proxy.process.popen.wait(30 * SLOW) == 0

@@ -3,10 +3,11 @@
 # run.sh [--long] - every test: unit tests, lint and corpora on the release and
 # on the sanitized build, end to end against real servers, clang-tidy, a short
 # run of each fuzz target. Ends with one line, "N passed, N failed"; the status
-# is 0 if nothing failed. End to end each imapbell has four workers, and in the
-# tests marked smoke all roles in one process. --long adds what does not fit 15
-# minutes: all with one worker and in one process, the minute that a password
-# may live, everything under valgrind, longer fuzzing.
+# is 0 if nothing failed. End to end each imapbell has four workers; some tests
+# are run without sanitizers too, with two workers that are confined, and with
+# all roles in one process. --long adds what does not fit 15 minutes: all with
+# one worker and in one process, the minute that a password may live, everything
+# under valgrind, longer fuzzing.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -125,14 +126,16 @@ step 'unit sanitized' unit sanitized
 # shellcheck disable=SC2086 # $long may be no word
 step 'end to end sanitized' e2e sanitized 4 $long
 # shellcheck disable=SC2086
-step 'end to end release' e2e release 0 -m smoke $long
+step 'end to end release' e2e release 2 -m 'smoke or sandbox' $long
+# shellcheck disable=SC2086
+step 'end to end one process' e2e release 0 -m smoke $long
 CC=clang-14 step 'build clang' build clang -Dfuzz=true \
 	-Db_sanitize=address,undefined -Db_lundef=false
 step clang-tidy tidy
 step fuzz fuzz
 if [ -n "$long" ]; then
 	step 'end to end one worker' e2e sanitized 1
-	step 'end to end one process' e2e sanitized 0
+	step 'end to end no worker' e2e sanitized 0
 	step 'end to end valgrind' valgrind release 0
 fi
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* process_status - see process.h. It reads the counters of all, holds no
  * secret, opens nothing and dials nobody. */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "role/channel.h"
 #include "role/confine.h"
 #include "role/process.h"
 #include "role/reload.h"
+#include "role/sandbox.h"
 
 struct process {
 	struct log_ctx log;
@@ -57,6 +60,19 @@ static const struct channel_events events = {
 	.ended = on_ended,
 };
 
+/* close_others keeps the channel to main and the sockets that it serves. */
+static void close_others(const struct process_start *start,
+                         const struct status_role *r)
+{
+	int *keep = xcalloc(r->fd_count + 1, sizeof(*keep));
+
+	keep[0] = start->fd;
+	for (size_t i = 0; i < r->fd_count; i++)
+		keep[i + 1] = r->fds[i];
+	sandbox_close_others(keep, r->fd_count + 1);
+	free(keep);
+}
+
 int process_status(const struct process_start *start, struct status_role *r,
                    struct err_detail *detail)
 {
@@ -65,6 +81,7 @@ int process_status(const struct process_start *start, struct status_role *r,
 
 	if (rc != ERR_OK)
 		return rc;
+	close_others(start, r);
 	confine(start->conf, SANDBOX_STATUS);
 	p.loop = loop_new();
 	p.main = channel_new(p.loop, start->fd, &events, &p);

@@ -19,11 +19,14 @@ import imapbell
 from lmtp import message
 from phone import Phone
 from process import SLOW, children, wait_until
-from test_processes import DIED, is_open, kill_one, manager, told
+from test_processes import DIED, is_open, kill_one, manager, titles, told
 from test_ring import register, ring
 from test_tls import handshake
 
 assert manager  # a fixture
+
+pytestmark = pytest.mark.sandbox
+
 SERVES = r"upgrade: pid=(\d+) serves, this one ends with its last session"
 
 
@@ -37,14 +40,22 @@ class Mains:
     def upgrade(self, expect=SERVES, seconds=20.0):
         """SIGUSR2 to the last one; what the log says of it then."""
         start = len(self.proxy.log())
+        workers = sum(title.startswith("imapbell: worker")
+                      for title in titles(self.pids[-1]))
         os.kill(self.pids[-1], signal.SIGUSR2)
-        # Not wait_log: who was started first may have ended.
-        match = wait_until(
-            lambda: re.search(expect, self.proxy.log()[start:], re.M),
-            expect, seconds)
+        match = self.wait_log(expect, seconds, start)
         if expect == SERVES:
             self.pids.append(int(match[1]))
+            wait_until(  # until then the old workers accept, too
+                lambda: self.proxy.log().count(" draining sessions=", start)
+                >= workers, "the end of accepting")
         return match
+
+    def wait_log(self, pattern, seconds=10.0, start=0):
+        """As the proxy's; but who was started first may have ended."""
+        return wait_until(
+            lambda: re.search(pattern, self.proxy.log()[start:], re.M),
+            pattern, seconds)
 
     def lives(self, pid):
         with contextlib.suppress(OSError):
@@ -178,7 +189,7 @@ def test_phones_ring(bell, dovecot, apple, mains, workers):
     for user, phone in waiting.items():
         with closing(proxy.session(user)) as client:
             register(client, phone)
-        proxy.wait_log("watching user=%s" % user)
+        old.wait_log("watching user=%s" % user)
     users = [dovecot.user() for _ in range(6)]
     stays = [proxy.session(user) for user in users]
     mail = threading.Thread(target=lambda: [
@@ -292,7 +303,7 @@ def test_new_one_that_does_not_start_changes_nothing(
     old.upgrade(why)
     register(client, phone)
     proxy.session(user).ok("NOOP")
-    proxy.wait_log("watching user=%s" % user)
+    old.wait_log("watching user=%s" % user)
     dovecot.deliver(user, message())
     ring(apple, phone)
     program.unlink(missing_ok=True)
@@ -319,7 +330,7 @@ def test_another_signal_while_it_comes(bell, dovecot, mains, program):
     old.upgrade("SIGUSR2: no upgrade: there is one already")
     start = len(proxy.log())
     os.kill(proxy.pid, signal.SIGHUP)
-    proxy.wait_log("certificates are read again", 10, start)
+    old.wait_log("certificates are read again", 10, start)
     client.ok("NOOP")
     os.kill(proxy.pid, signal.SIGTERM)
     proxy.wait_log("upgrade: it is ended as well", 10, start)

@@ -24,6 +24,7 @@ def starts_again(proxy, user):
     start = len(proxy.log())
     proxy.start()
     proxy.wait_log(r" watching user=%s$" % user, start=start)
+    proxy.wait_known(start=start)  # before the server may go
 
 
 @pytest.fixture

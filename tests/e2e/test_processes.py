@@ -38,7 +38,8 @@ def titles(pid):
     """What the processes of imapbell are called, main first."""
     names = []
     for each in (pid, *children(pid)):
-        with open("/proc/%d/cmdline" % each, "rb") as cmdline:
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError), \
+                open("/proc/%d/cmdline" % each, "rb") as cmdline:
             names.append(cmdline.read().rstrip(b"\0").decode())
     return names
 

@@ -27,8 +27,6 @@ from test_processes import DIED, is_open, kill_one, told
 from test_ring import register, ring
 from test_tls import context_for, handshake, self_signed, shown
 
-pytestmark = pytest.mark.sandbox
-
 WORKERS = ("0", "1", "4")
 
 

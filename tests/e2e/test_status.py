@@ -19,8 +19,6 @@ from test_upgrade import mains
 
 assert mains  # a fixture
 
-pytestmark = pytest.mark.sandbox
-
 HERE = ("--status", "127.0.0.1:0")
 VISITORS_MAX = 64
 REQUEST_S = 10

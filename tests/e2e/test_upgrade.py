@@ -510,8 +510,8 @@ def test_reload_reaches_the_new_one_too(bell, dovecot, mains, program):
     old.wait_log("certificates are read again", 10, start)
     start = len(proxy.log())
     go.touch()
-    match = old.wait_log(SERVES + r"[^$]*SIGHUP: reading", 20, start)
-    old.pids.append(int(match[1]))
+    old.pids.append(int(old.wait_log(SERVES, 20, start)[1]))
+    old.wait_log("SIGHUP: reading", 10, start)
     old.wait_log("certificates are read again", 10, start)
     proxy.session(dovecot.user()).ok("NOOP")
 

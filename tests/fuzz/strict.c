@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* strict - facts first: RFC 9051 section 4.3, RFC 2177, RFC 7888. */
+/* strict - facts first: RFC 9051 sections 4.3 and 6.2.2, RFC 2177,
+ * RFC 7888. */
 #include "fuzz/strict.h"
 
 #include <assert.h>
@@ -75,8 +76,8 @@ static void owe(struct strict *s, struct str tag)
 	must(buf_adds(&s->owed, "\n"));
 }
 
-/* begin notes the tag of a new command. */
-static void begin(struct strict *s, struct str line, bool *is_idle_r)
+/* begin notes the tag of a new command. Returns the state behind its line. */
+static enum strict_state begin(struct strict *s, struct str line)
 {
 	struct imap_command c;
 	bool parsed = imap_command_parse(line, &c) == 0;
@@ -84,26 +85,29 @@ static void begin(struct strict *s, struct str line, bool *is_idle_r)
 	str_free(&s->tag);
 	s->tag = str_dup(c.tag);
 	s->ran_evil |= str_eq(c.tag, STR("evil"));
-	*is_idle_r = parsed && imap_command_is(&c, STR("IDLE"));
 	owe(s, c.tag);
+	if (parsed && imap_command_is(&c, STR("IDLE")))
+		return STRICT_IDLE_WAIT;
+	if (parsed && imap_command_is(&c, STR("AUTHENTICATE")))
+		return STRICT_SASL_WAIT;
+	return STRICT_COMMAND;
 }
 
 static void take_command_line(struct strict *s, struct str line)
 {
+	enum strict_state next = STRICT_COMMAND;
 	struct imap_announcement a;
-	bool is_idle = false;
 
 	if (s->state == STRICT_COMMAND)
-		begin(s, line, &is_idle);
+		next = begin(s, line);
 	if (announces(s, line, &a)) {
 		/* Nobody could tell a refusal from another reply. */
 		assert(s->tag.len > 0);
-		assert(!is_idle);
+		assert(next == STRICT_COMMAND);
 		s->literal_left = a.size;
-		s->state = STRICT_WAIT;
-	} else {
-		s->state = is_idle ? STRICT_IDLE_WAIT : STRICT_COMMAND;
+		next = STRICT_WAIT;
 	}
+	s->state = next;
 }
 
 static void take_line(struct strict *s, struct str line)
@@ -117,10 +121,14 @@ static void take_line(struct strict *s, struct str line)
 		s->is_excused |= str_find(line, '{') != SIZE_MAX;
 		s->state = STRICT_IDLE_DONE;
 		break;
+	case STRICT_SASL:
+		s->state = STRICT_SASL_WAIT;
+		break;
 	case STRICT_OCTETS:
 	case STRICT_WAIT:
 	case STRICT_IDLE_WAIT:
 	case STRICT_IDLE_DONE:
+	case STRICT_SASL_WAIT:
 		assert(0);
 	}
 }
@@ -145,7 +153,7 @@ static void take_octets(struct strict *s, struct str *bytes)
 static bool may_come(const struct strict *s)
 {
 	return s->state != STRICT_WAIT && s->state != STRICT_IDLE_WAIT &&
-	       s->state != STRICT_IDLE_DONE;
+	       s->state != STRICT_IDLE_DONE && s->state != STRICT_SASL_WAIT;
 }
 
 void strict_takes(struct strict *s, struct str bytes)
@@ -200,6 +208,8 @@ static void answered(struct strict *s)
 	case STRICT_IDLE_WAIT:
 	case STRICT_IDLE:
 	case STRICT_IDLE_DONE:
+	case STRICT_SASL_WAIT:
+	case STRICT_SASL:
 		s->state = STRICT_COMMAND;
 		break;
 	}
@@ -223,6 +233,8 @@ void strict_says(struct strict *s, struct str response)
 	} else if (r.cls == IMAP_CLASS_CONTINUATION) {
 		if (s->state == STRICT_IDLE_WAIT)
 			s->state = STRICT_IDLE;
+		if (s->state == STRICT_SASL_WAIT)
+			s->state = STRICT_SASL;
 		if (s->state == STRICT_WAIT) {
 			s->pluses++;
 			s->state = STRICT_OCTETS;

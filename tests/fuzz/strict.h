@@ -3,7 +3,8 @@
  * strict - a server as strict as a server may be, for what a proxy sends it.
  * It aborts when a literal's octets, or anything else, come before its "+" or
  * its refusal; when a line goes out behind IDLE before that was granted, or
- * behind the line that ended IDLE before the tagged reply; when "{n+}" is
+ * behind the line that ended IDLE before the tagged reply; when one goes out
+ * behind AUTHENTICATE, or a SASL response, before a challenge; when "{n+}" is
  * announced; when a tag is used again before its reply; or when our own command
  * comes while another has none. It answers nothing itself: what it is to say it
  * is told.
@@ -27,7 +28,9 @@ enum strict_state {
 	STRICT_WAIT,      /* a literal was announced */
 	STRICT_IDLE_WAIT, /* IDLE was sent */
 	STRICT_IDLE,      /* and granted; a line ends it */
-	STRICT_IDLE_DONE  /* the line came; the tagged reply is to come */
+	STRICT_IDLE_DONE, /* the line came; the tagged reply is to come */
+	STRICT_SASL_WAIT, /* AUTHENTICATE, or a response, was sent */
+	STRICT_SASL       /* a challenge came; a line is the response */
 };
 
 struct strict {

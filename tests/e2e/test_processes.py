@@ -63,6 +63,8 @@ def is_open(client):
         return False
 
 
+@pytest.mark.skipif("IMAPBELL_TEST_VALGRIND" in os.environ,
+                    reason="the title is valgrind's")
 def test_each_has_its_name(bell, dovecot):
     proxy = bell(dovecot.port, "--workers", "3")
     assert titles(proxy.pid) == [

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* process_worker - see process.h. */
-#include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/loop.h"
 #include "net/resolve.h"
-#include "net/stream.h"
 #include "role/channel.h"
 #include "role/confine.h"
 #include "role/limits.h"
+#include "role/orders.h"
 #include "role/process.h"
-#include "role/reload.h"
 #include "role/service_remote.h"
 #include "role/whom.h"
 
@@ -23,34 +19,29 @@
 enum { SETTLE_MS = 5 * 1000 };
 
 struct process {
-	struct log_ctx log;
-	struct conf *conf;
-	struct reload news; /* that RELOAD will bring */
-	struct loop *loop;
-	struct channel *main;
+	struct orders orders;
 	struct resolver *resolver;
 	struct service *service;
 	struct worker *worker;
 	struct loop_timer *patience; /* set while registrations wait */
-	bool is_lost;                /* it could dial nobody any more */
 };
 
 static void on_settled(void *arg)
 {
 	struct process *p = arg;
 
-	loop_stop(p->loop);
+	loop_stop(p->orders.loop);
 }
 
 static void on_patience(void *arg)
 {
 	struct process *p = arg;
 
-	log_error(&p->log,
+	log_error(&p->orders.log,
 	          "the push process is away: what waits for it is lost "
 	          "requests=%zu",
 	          service_remote_kept(p->service));
-	loop_stop(p->loop);
+	loop_stop(p->orders.loop);
 }
 
 /* on_empty: phones were told that their registrations are kept. */
@@ -62,71 +53,42 @@ static void on_empty(void *arg)
 	service_remote_settle(p->service, on_settled, p);
 }
 
-/* reload takes over what main has looked at. */
-static void reload(struct process *p)
+static void on_reload(void *arg, const struct files *f)
 {
-	struct limits limits;
-	struct audience_opts lists;
+	struct process *p = arg;
+	struct limits limits = limits_fit(p->orders.conf, LIMITS_CLIENTS);
+	struct audience_opts lists = whom_load(p->orders.conf, NULL);
 
-	reload_apply(&p->news, p->conf);
-	limits = limits_fit(p->conf, LIMITS_CLIENTS);
-	worker_reload(p->worker, &p->news.files, &limits);
-	lists = whom_load(p->conf, NULL);
+	worker_reload(p->worker, f, &limits);
 	service_remote_set_lists(p->service, &lists);
 	whom_done(&lists);
-	reload_done(&p->news);
-	channel_post(p->main, MESSAGE_RELOADED, 0);
 }
 
-static void on_message(void *arg, const struct message *m, int fd)
+static void on_push(void *arg, uint32_t id, int fd)
+{
+	const struct process *p = arg;
+
+	(void)id;
+	service_remote_connect(p->service, fd);
+}
+
+static void on_message(void *arg, const struct message *m)
 {
 	struct process *p = arg;
 
-	if (m->type == MESSAGE_PEER && fd >= 0) {
-		service_remote_connect(p->service, fd);
-		return;
-	}
-	if (fd >= 0)
-		(void)close(fd);
-	if (reload_hear(&p->news, m))
-		return;
 	if (m->type == MESSAGE_OFFER)
 		service_remote_offer(p->service, &m->u.offer);
-	else if (m->type == MESSAGE_RELOAD)
-		reload(p);
 	else if (m->type == MESSAGE_TICKETS)
 		worker_set_tickets(p->worker, m->u.secret);
 	else if (m->type == MESSAGE_DRAIN)
 		worker_drain(p->worker, m->id != 0, on_empty, p);
-	else if (m->type == MESSAGE_STOP)
-		loop_stop(p->loop);
-	else if (m->type == MESSAGE_PING)
-		channel_post(p->main, MESSAGE_PONG, 0);
 }
 
-/* on_ended: without main there is nobody to say when to end. */
-static void on_ended(void *arg, int rc)
-{
-	struct process *p = arg;
-
-	log_warn(&p->log, "main is gone (%s)", err_text(rc));
-	loop_stop(p->loop);
-}
-
-/* on_child: names cannot be looked up any more, a new worker can. */
-static void on_child(int signo, void *arg)
-{
-	struct process *p = arg;
-
-	(void)signo;
-	log_error(&p->log, "the process for names is gone");
-	p->is_lost = true;
-	loop_stop(p->loop);
-}
-
-static const struct channel_events events = {
+static const struct orders_kind kind = {
+	.who = "a worker",
+	.reload = on_reload,
+	.peer = on_push,
 	.message = on_message,
-	.ended = on_ended,
 };
 
 static struct service *make_service(struct loop *loop,
@@ -167,10 +129,9 @@ int process_worker(const struct process_start *start, struct worker *w,
                    const struct listeners *l, const struct message_offer *offer,
                    struct err_detail *detail)
 {
-	struct process p = { .log = { LOG_ROLE, 0 },
-		             .conf = start->conf,
-		             .worker = w };
+	struct process p = { .worker = w };
 	struct limits limits;
+	struct loop *loop;
 	int names;
 	int rc;
 
@@ -184,29 +145,22 @@ int process_worker(const struct process_start *start, struct worker *w,
 		return rc;
 	}
 	confine(start->conf, SANDBOX_WORKER);
-	p.loop = loop_new();
-	process_names_watch(names, p.loop, on_child, &p);
-	p.main = channel_new(p.loop, start->fd, &events, &p);
-	p.resolver = resolver_new(p.loop);
-	p.patience = loop_timer_new(p.loop, on_patience, &p);
+	orders_init(&p.orders, start, names, &kind, &p);
+	loop = p.orders.loop;
+	p.resolver = resolver_new(loop);
+	p.patience = loop_timer_new(loop, on_patience, &p);
 	resolver_ask(p.resolver, names);
-	p.service = make_service(p.loop, start, offer);
-	rc = worker_start(p.worker, p.loop, p.resolver, p.service, l, &limits,
+	p.service = make_service(loop, start, offer);
+	rc = worker_start(p.worker, loop, p.resolver, p.service, l, &limits,
 	                  detail);
 	if (rc == ERR_OK) {
-		channel_post(p.main, MESSAGE_READY, 0);
-		loop_run(p.loop);
+		channel_post(p.orders.main, MESSAGE_READY, 0);
+		rc = orders_obey(&p.orders, detail);
 	}
-	if (p.is_lost)
-		rc = err_set(detail, ERR_UNAVAILABLE,
-		             "a worker needs a process for names");
-	reload_done(&p.news);
 	service_free(&p.service);
 	worker_free(&p.worker);
-	channel_free(&p.main);
 	loop_timer_free(&p.patience);
 	resolver_free(&p.resolver);
-	streams_finish(p.loop);
-	loop_free(&p.loop);
+	orders_done(&p.orders);
 	return rc;
 }

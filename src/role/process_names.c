@@ -30,7 +30,7 @@ static void be_names(const struct process_start *start, struct worker *w,
 	title_set("imapbell: names");
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	worker_free(&w); /* with the listeners' keys */
-	sandbox_close_others(&fd, 1);
+	sandbox_close_others(fd, NULL, 0);
 	if (rights_drop(start->rights, &why) != ERR_OK) {
 		log_error(&log, "%s", why.text);
 		_exit(EX_OSERR);

@@ -75,7 +75,7 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	int names;
 	int rc;
 
-	sandbox_close_others(&start->fd, 1);
+	sandbox_close_others(start->fd, NULL, 0);
 	rc = process_names(start, NULL, &names, detail);
 	if (rc != ERR_OK)
 		return rc;

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* process_status - see process.h. It reads the counters of all, holds no
  * secret, opens nothing and dials nobody. */
-#include <stdlib.h>
-
 #include "base/err.h"
-#include "base/mem.h"
 #include "role/confine.h"
 #include "role/orders.h"
 #include "role/process.h"
@@ -12,19 +9,6 @@
 
 /* The log's options are all that a reload changes here. */
 static const struct orders_kind kind = { .who = "the status process" };
-
-/* close_others keeps the channel to main and the sockets that it serves. */
-static void close_others(const struct process_start *start,
-                         const struct status_role *r)
-{
-	int *keep = xcalloc(r->fd_count + 1, sizeof(*keep));
-
-	keep[0] = start->fd;
-	for (size_t i = 0; i < r->fd_count; i++)
-		keep[i + 1] = r->fds[i];
-	sandbox_close_others(keep, r->fd_count + 1);
-	free(keep);
-}
 
 int process_status(const struct process_start *start, struct status_role *r,
                    struct err_detail *detail)
@@ -34,7 +18,7 @@ int process_status(const struct process_start *start, struct status_role *r,
 
 	if (rc != ERR_OK)
 		return rc;
-	close_others(start, r);
+	sandbox_close_others(start->fd, r->fds, r->fd_count);
 	confine(start->conf, SANDBOX_STATUS);
 	orders_init(&orders, start, -1, &kind, NULL);
 	/* Main, push, status, and the workers. */

@@ -110,18 +110,15 @@ static struct service *make_service(struct loop *loop,
 static void close_others(const struct process_start *start,
                          const struct listeners *l)
 {
-	size_t count = 1;
-	int *keep;
+	size_t count = 0;
+	int *keep = NULL;
 
 	for (size_t i = 0; i < l->count; i++)
-		count += l->list[i].fd_count;
-	keep = xcalloc(count, sizeof(*keep));
-	keep[0] = start->fd;
-	count = 1;
-	for (size_t i = 0; i < l->count; i++)
-		for (size_t j = 0; j < l->list[i].fd_count; j++)
-			keep[count++] = l->list[i].fds[j];
-	sandbox_close_others(keep, count);
+		for (size_t j = 0; j < l->list[i].fd_count; j++) {
+			keep = xgrow(keep, &count, sizeof(*keep));
+			keep[count - 1] = l->list[i].fds[j];
+		}
+	sandbox_close_others(start->fd, keep, count);
 	free(keep);
 }
 

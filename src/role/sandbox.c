@@ -75,11 +75,10 @@ static void close_from_to(unsigned first, unsigned last)
 		(void)close((int)fd);
 }
 
-/* next_kept is the lowest descriptor of |keep| that is |from| or above, or -1.
- */
-static int next_kept(const int *keep, size_t count, int from)
+/* next_kept is the lowest of |fd| and |keep| that is |from| or above, or -1. */
+static int next_kept(int fd, const int *keep, size_t count, int from)
 {
-	int lowest = -1;
+	int lowest = fd >= from ? fd : -1;
 
 	for (size_t i = 0; i < count; i++) {
 		if (keep[i] >= from && (lowest < 0 || keep[i] < lowest))
@@ -88,12 +87,12 @@ static int next_kept(const int *keep, size_t count, int from)
 	return lowest;
 }
 
-void sandbox_close_others(const int *keep, size_t count)
+void sandbox_close_others(int fd, const int *keep, size_t count)
 {
 	int from = STDERR_FILENO + 1;
 	int kept;
 
-	while ((kept = next_kept(keep, count, from)) >= 0) {
+	while ((kept = next_kept(fd, keep, count, from)) >= 0) {
 		close_from_to((unsigned)from, (unsigned)kept - 1);
 		from = kept + 1;
 	}

@@ -48,8 +48,8 @@ int sandbox_enter(enum sandbox_role role, const struct sandbox_paths *paths,
  * any role. */
 bool sandbox_is_possible(void);
 
-/* sandbox_close_others closes all descriptors but the three standard ones and
- * those of |keep|; the log goes on. */
-void sandbox_close_others(const int *keep, size_t count);
+/* sandbox_close_others closes all descriptors but the three standard ones, |fd|
+ * and those of |keep|; the log goes on. */
+void sandbox_close_others(int fd, const int *keep, size_t count);
 
 #endif

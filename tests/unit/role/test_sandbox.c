@@ -726,24 +726,26 @@ static void threads_come_later(void **arg)
 	assert_int_equal(outside(enter_with_thread), REFUSED);
 }
 
-static bool close_all_but_two(void)
+static bool close_all_but_three(void)
 {
 	int keep[] = { 41, 17 };
 	bool is_right = dup2(STDERR_FILENO, 17) == 17 &&
 	                dup2(STDERR_FILENO, 18) == 18 &&
+	                dup2(STDERR_FILENO, 23) == 23 &&
 	                dup2(STDERR_FILENO, 41) == 41 &&
 	                dup2(STDERR_FILENO, 900) == 900;
 
-	sandbox_close_others(keep, 2);
+	sandbox_close_others(23, keep, 2);
 	return is_right && fcntl(STDERR_FILENO, F_GETFD) >= 0 &&
 	       fcntl(17, F_GETFD) >= 0 && fcntl(18, F_GETFD) < 0 &&
-	       fcntl(41, F_GETFD) >= 0 && fcntl(900, F_GETFD) < 0;
+	       fcntl(23, F_GETFD) >= 0 && fcntl(41, F_GETFD) >= 0 &&
+	       fcntl(900, F_GETFD) < 0;
 }
 
 static void descriptors_that_are_not_kept_are_closed(void **arg)
 {
 	(void)arg;
-	assert_int_equal(outside(close_all_but_two), WORKED);
+	assert_int_equal(outside(close_all_but_three), WORKED);
 }
 
 static int set_up(void **arg)

@@ -18,11 +18,13 @@
 static const char listener_certificate[] = "listener certificate";
 
 enum report_verdict check_dates(const struct check *k, int64_t not_before_ms,
-                                int64_t not_after_ms)
+                                int64_t not_after_ms, bool is_odd)
 {
 	if (k->now_ms < not_before_ms || k->now_ms > not_after_ms)
 		return REPORT_FAIL;
-	return not_after_ms - k->now_ms < RENEW_MS ? REPORT_WARN : REPORT_OK;
+	if (is_odd || not_after_ms - k->now_ms < RENEW_MS)
+		return REPORT_WARN;
+	return REPORT_OK;
 }
 
 static void check_configuration(struct check *k)
@@ -41,15 +43,12 @@ static void check_configuration(struct check *k)
 static void check_part(struct check *k, const struct identity_part *part)
 {
 	const struct certificate *c = &part->certificate;
-	enum report_verdict verdict;
 	struct err_detail why;
+	const bool warned = identity_warning(part, k->now_ms, &why);
+	const enum report_verdict verdict =
+		check_dates(k, c->not_before_ms, c->not_after_ms, warned);
 	char day[16];
-	bool warned;
 
-	verdict = check_dates(k, c->not_before_ms, c->not_after_ms);
-	warned = identity_warning(part, k->now_ms, &why);
-	if (warned && verdict == REPORT_OK)
-		verdict = REPORT_WARN;
 	report_add(k->report, verdict, listener_certificate,
 	           "for %s, until %s%s%s", c->names,
 	           certificate_day(c->not_after_ms, day), warned ? "; " : "",

@@ -3,6 +3,7 @@
 #ifndef ROLE_CHECK_IMPL_H
 #define ROLE_CHECK_IMPL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "conf/conf.h"
@@ -33,9 +34,9 @@ void check_server(struct check *k);
 /* check_push adds those of the push side: credential, APNs, store, key. */
 void check_push(struct check *k);
 
-/* check_dates judges a certificate by its time: one that ends within two weeks
- * should have been renewed. */
+/* check_dates judges a certificate by its time, and whether it |is_odd|: one
+ * that ends within two weeks should have been renewed. */
 enum report_verdict check_dates(const struct check *k, int64_t not_before_ms,
-                                int64_t not_after_ms);
+                                int64_t not_after_ms, bool is_odd);
 
 #endif

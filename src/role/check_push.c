@@ -78,10 +78,8 @@ static bool check_credential(struct check *k, struct sender *s_r)
 		           s_r->topic.data);
 		return true;
 	}
-	verdict = check_dates(k, c->not_before_ms, c->not_after_ms);
 	warned = sender_warning(s_r, k->now_ms, &why);
-	if (warned && verdict == REPORT_OK)
-		verdict = REPORT_WARN;
+	verdict = check_dates(k, c->not_before_ms, c->not_after_ms, warned);
 	report_add(k->report, verdict, subject,
 	           "topic %s, until %s, the key matches%s%s", s_r->topic.data,
 	           certificate_day(c->not_after_ms, day), warned ? "; " : "",

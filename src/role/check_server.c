@@ -48,7 +48,7 @@ static void add_connection(const struct look *l, const struct stream *stream)
 		           t->url, peer, stream_tls_version(stream));
 		return;
 	}
-	verdict = check_dates(k, cert.not_before_ms, cert.not_after_ms);
+	verdict = check_dates(k, cert.not_before_ms, cert.not_after_ms, false);
 	if (!t->verify)
 		verdict = REPORT_WARN;
 	report_add(k->report, verdict, "backend",

@@ -9,7 +9,8 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "role/channel.h"
-#include "role/process.h"
+#include "role/forked.h"
+#include "role/namer.h"
 
 /* reload takes over what main has looked at. */
 static void reload(struct orders *o)
@@ -68,7 +69,7 @@ static const struct channel_events events = {
 	.ended = on_ended,
 };
 
-void orders_init(struct orders *o, const struct process_start *start, int names,
+void orders_init(struct orders *o, const struct forked_start *start, int names,
                  const struct orders_kind *kind, void *arg)
 {
 	*o = (struct orders){
@@ -78,7 +79,7 @@ void orders_init(struct orders *o, const struct process_start *start, int names,
 		.kind = kind,
 		.arg = arg,
 	};
-	process_names_watch(names, o->loop, on_child, o);
+	namer_watch(names, o->loop, on_child, o);
 	o->main = channel_new(o->loop, start->fd, &events, o);
 }
 

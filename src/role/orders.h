@@ -15,8 +15,8 @@
 #include "role/reload.h"
 
 struct channel;
+struct forked_start;
 struct loop;
-struct process_start;
 
 /* What is not alike; each function may be NULL. */
 struct orders_kind {
@@ -42,8 +42,8 @@ struct orders {
 };
 
 /* orders_init makes the loop, and hears main as |start| says. |names| is what
- * process_names gave, or -1. */
-void orders_init(struct orders *o, const struct process_start *start, int names,
+ * namer_begin gave, or -1. */
+void orders_init(struct orders *o, const struct forked_start *start, int names,
                  const struct orders_kind *kind, void *arg);
 
 /* orders_obey turns until the end. Results: 0; ERR_UNAVAILABLE with a

@@ -20,13 +20,13 @@
 #include "role/channel.h"
 #include "role/children.h"
 #include "role/files.h"
+#include "role/forked.h"
 #include "role/heir.h"
 #include "role/inherited.h"
 #include "role/limits.h"
 #include "role/listeners.h"
 #include "role/notify.h"
 #include "role/ports.h"
-#include "role/process.h"
 #include "role/reload.h"
 #include "role/supervisor_impl.h"
 #include "role/title.h"
@@ -463,9 +463,9 @@ static void on_dump(int signo, void *arg)
 
 /* Processes. */
 
-static struct process_start start_of(struct supervisor *s, int fd)
+static struct forked_start start_of(struct supervisor *s, int fd)
 {
-	return (struct process_start){
+	return (struct forked_start){
 		.conf = s->conf,
 		.rights = s->rights,
 		.fd = fd,
@@ -477,39 +477,39 @@ static int live_worker(void *arg, const struct child *c, int fd,
                        struct err_detail *detail)
 {
 	struct supervisor *s = arg;
-	const struct process_start start = start_of(s, fd);
+	const struct forked_start start = start_of(s, fd);
 	struct worker *w = s->worker;
 
 	s->worker = NULL;
 	worker_number(w, c->number, s->conf->process_workers);
 	ports_give(s->ports, c->number - 1, &s->listeners);
 	status_role_done(&s->status);
-	return process_worker(&start, w, &s->listeners, &s->offer, detail);
+	return forked_worker(&start, w, &s->listeners, &s->offer, detail);
 }
 
 static int live_push(void *arg, const struct child *c, int fd,
                      struct err_detail *detail)
 {
 	struct supervisor *s = arg;
-	const struct process_start start = start_of(s, fd);
+	const struct forked_start start = start_of(s, fd);
 
 	(void)c;
 	worker_free(&s->worker); /* with the listeners' keys */
 	ports_close(s->ports);
 	status_role_done(&s->status);
-	return process_push(&start, detail);
+	return forked_push(&start, detail);
 }
 
 static int live_status(void *arg, const struct child *c, int fd,
                        struct err_detail *detail)
 {
 	struct supervisor *s = arg;
-	const struct process_start start = start_of(s, fd);
+	const struct forked_start start = start_of(s, fd);
 
 	(void)c;
 	worker_free(&s->worker);
 	ports_close(s->ports);
-	return process_status(&start, &s->status, detail);
+	return forked_status(&start, &s->status, detail);
 }
 
 static const struct child_kind kinds[KINDS] = {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* process_status - see process.h. It reads the counters of all, holds no
+/* forked_status - see forked.h. It reads the counters of all, holds no
  * secret, opens nothing and dials nobody. */
 #include "base/err.h"
 #include "role/confine.h"
+#include "role/forked.h"
 #include "role/orders.h"
-#include "role/process.h"
 #include "role/sandbox.h"
 
 /* The log's options are all that a reload changes here. */
 static const struct orders_kind kind = { .who = "the status process" };
 
-int process_status(const struct process_start *start, struct status_role *r,
-                   struct err_detail *detail)
+int forked_status(const struct forked_start *start, struct status_role *r,
+                  struct err_detail *detail)
 {
 	struct orders orders;
 	int rc = rights_drop(start->rights, detail);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* process_push - see process.h. */
+/* forked_push - see forked.h. */
 #include "base/err.h"
 #include "base/log.h"
 #include "net/loop.h"
@@ -8,9 +8,10 @@
 #include "role/channel.h"
 #include "role/confine.h"
 #include "role/files.h"
+#include "role/forked.h"
 #include "role/limits.h"
+#include "role/namer.h"
 #include "role/orders.h"
-#include "role/process.h"
 #include "role/push_role.h"
 #include "role/service_server.h"
 #include "role/target.h"
@@ -66,7 +67,7 @@ static const struct orders_kind kind = {
 	.peer = on_worker,
 };
 
-int process_push(const struct process_start *start, struct err_detail *detail)
+int forked_push(const struct forked_start *start, struct err_detail *detail)
 {
 	struct process p = { 0 };
 	struct limits limits;
@@ -76,7 +77,7 @@ int process_push(const struct process_start *start, struct err_detail *detail)
 	int rc;
 
 	sandbox_close_others(start->fd, NULL, 0);
-	rc = process_names(start, NULL, &names, detail);
+	rc = namer_begin(start, NULL, &names, detail);
 	if (rc != ERR_OK)
 		return rc;
 	files_gather(start->conf, FILES_PUSH, &files);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * process_names - see process.h. Each process has its own: a lookup that is
- * slow or goes wrong is its matter alone, as it would be in one process.
- */
+/* namer - see namer.h. */
+#include "role/namer.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -15,14 +14,14 @@
 #include "base/log.h"
 #include "net/names.h"
 #include "role/confine.h"
-#include "role/process.h"
+#include "role/forked.h"
 #include "role/title.h"
 
-static void be_names(const struct process_start *start, struct worker *w,
-                     int fd, pid_t parent) __attribute__((noreturn));
+static void be_names(const struct forked_start *start, struct worker *w, int fd,
+                     pid_t parent) __attribute__((noreturn));
 
-static void be_names(const struct process_start *start, struct worker *w,
-                     int fd, pid_t parent)
+static void be_names(const struct forked_start *start, struct worker *w, int fd,
+                     pid_t parent)
 {
 	const struct log_ctx log = { LOG_ROLE, 0 };
 	struct err_detail why;
@@ -52,8 +51,8 @@ static void hold_child(int how)
 	(void)sigprocmask(how, &child, NULL);
 }
 
-int process_names(const struct process_start *start, struct worker *w,
-                  int *fd_r, struct err_detail *detail)
+int namer_begin(const struct forked_start *start, struct worker *w, int *fd_r,
+                struct err_detail *detail)
 {
 	pid_t parent = getpid();
 	pid_t pid;
@@ -81,8 +80,7 @@ int process_names(const struct process_start *start, struct worker *w,
 	               strerror(number));
 }
 
-void process_names_watch(int fd, struct loop *loop, loop_signal_fn *gone,
-                         void *arg)
+void namer_watch(int fd, struct loop *loop, loop_signal_fn *gone, void *arg)
 {
 	if (fd < 0)
 		return;

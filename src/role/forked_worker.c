@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* process_worker - see process.h. */
+/* forked_worker - see forked.h. */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -9,9 +9,10 @@
 #include "net/resolve.h"
 #include "role/channel.h"
 #include "role/confine.h"
+#include "role/forked.h"
 #include "role/limits.h"
+#include "role/namer.h"
 #include "role/orders.h"
-#include "role/process.h"
 #include "role/service_remote.h"
 #include "role/whom.h"
 
@@ -92,7 +93,7 @@ static const struct orders_kind kind = {
 };
 
 static struct service *make_service(struct loop *loop,
-                                    const struct process_start *start,
+                                    const struct forked_start *start,
                                     const struct message_offer *offer)
 {
 	struct service_remote_opts opts = {
@@ -107,7 +108,7 @@ static struct service *make_service(struct loop *loop,
 }
 
 /* close_others keeps the channel to main and the listening sockets. */
-static void close_others(const struct process_start *start,
+static void close_others(const struct forked_start *start,
                          const struct listeners *l)
 {
 	size_t count = 0;
@@ -122,9 +123,9 @@ static void close_others(const struct process_start *start,
 	free(keep);
 }
 
-int process_worker(const struct process_start *start, struct worker *w,
-                   const struct listeners *l, const struct message_offer *offer,
-                   struct err_detail *detail)
+int forked_worker(const struct forked_start *start, struct worker *w,
+                  const struct listeners *l, const struct message_offer *offer,
+                  struct err_detail *detail)
 {
 	struct process p = { .worker = w };
 	struct limits limits;
@@ -134,7 +135,7 @@ int process_worker(const struct process_start *start, struct worker *w,
 
 	close_others(start, l);
 	limits = limits_fit(start->conf, LIMITS_CLIENTS);
-	rc = process_names(start, w, &names, detail);
+	rc = namer_begin(start, w, &names, detail);
 	if (rc == ERR_OK)
 		rc = rights_drop(start->rights, detail);
 	if (rc != ERR_OK) {

@@ -12,12 +12,12 @@
 #include "base/metric.h"
 #include "conf/conf.h"
 #include "conf/help.h"
+#include "process/single.h"
+#include "process/supervisor.h"
+#include "process/title.h"
 #include "role/check.h"
 #include "role/push_role.h"
 #include "role/rights.h"
-#include "role/single.h"
-#include "role/supervisor.h"
-#include "role/title.h"
 #include "role/worker.h"
 
 /* Listeners, and memory that processes share, are all that a start asks of the

@@ -2,7 +2,7 @@
 /*
  * service - the push side as the proxy sees it: plain values in, one
  * completion on a later turn. push/service_local is there in the same process,
- * role/service_remote speaks with one that is not. It never fails a
+ * process/service_remote speaks with one that is not. It never fails a
  * registration for reasons of its own: anything but OK costs the phone 23 hours
  * of silence.
  */

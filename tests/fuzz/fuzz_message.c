@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "fuzz/input.h"
-#include "role/message.h"
+#include "process/message.h"
 
 static void check_texts(struct str in, const struct message *m)
 {

@@ -14,17 +14,15 @@ FLOORS = [
     ['push'],
     ['apns', 'watch', 'proxy', 'status', 'control'],
     ['conf'],
-    ['role', 'main.c'],
+    ['role'],
+    ['process'],
+    ['main.c'],
 ]
 FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def may_include(room, other):
-    if room == other:
-        return True
-    if other == 'role' and room == 'main.c':
-        return True
-    return FLOOR[other] < FLOOR[room]
+    return room == other or FLOOR[other] < FLOOR[room]
 
 
 def check(path, line, name):

@@ -19,8 +19,8 @@ HOMES = [
     ('nghttp2/', ['src/net/h2.c']),
     ('sqlite3.h', ['src/store/']),
     ('libconfig.h', ['src/conf/']),
-    ('seccomp.h', ['src/role/sandbox_calls.c']),
-    ('linux/landlock.h', ['src/role/sandbox_files.c']),
+    ('seccomp.h', ['src/process/sandbox_calls.c']),
+    ('linux/landlock.h', ['src/process/sandbox_files.c']),
     ('jansson.h', ['src/apns/', 'src/push/', 'src/role/report.c']),
 ]
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "fake/fake.h"
+#include "process/single.h"
 #include "replay/apple.h"
 #include "replay/clock.h"
 #include "replay/conn.h"
@@ -17,7 +18,6 @@
 #include "replay/script.h"
 #include "replay/taps.h"
 #include "role/rights.h"
-#include "role/single.h"
 #include "testnet/testcert.h"
 
 enum { ARGS_MAX = 128, DAY_S = 24 * 3600 };

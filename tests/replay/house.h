@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * house - the process that a script is about: the whole of imapbell by
- * role/single, on the net floor in memory, with a store that scripts steer.
+ * process/single, on the net floor in memory, with a store that scripts steer.
  * What it committed outlives it.
  */
 #ifndef REPLAY_HOUSE_H

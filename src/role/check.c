@@ -118,6 +118,7 @@ bool check_run(const struct conf *c, FILE *out)
 	rc = rights_find(c, &rights, &why);
 	if (rc == ERR_OK) {
 		files_gather(c, FILES_CLIENTS | FILES_PUSH, &files);
+		k.is_store_made = rights_would_make_store(c);
 		rc = rights_drop(&rights, &why);
 	}
 	if (rc == ERR_OK)

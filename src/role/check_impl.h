@@ -21,6 +21,7 @@ struct check {
 	const struct conf *conf;
 	const struct files *files;   /* read as imapbell reads them */
 	const struct rights *rights; /* which this process has by now */
+	bool is_store_made;          /* its folder, by the start */
 	struct report *report;
 	struct loop *loop;
 	struct resolver *resolver;

@@ -154,10 +154,13 @@ static void check_store(struct check *k)
 	struct err_detail why;
 	int rc = rights_check_state(k->conf, k->rights, &why);
 
-	if (rc == ERR_OK)
+	if (rc == ERR_OK && !k->is_store_made)
 		rc = store_sqlite_check(path, &why);
 
-	if (rc != ERR_OK)
+	if (rc == ERR_OK && k->is_store_made)
+		report_add(k->report, REPORT_OK, "store",
+		           "%s is made at the first start", path);
+	else if (rc != ERR_OK)
 		report_add(k->report, REPORT_FAIL, "store", "%s%s", why.text,
 		           access(folder, F_OK) != 0
 		                   ? " (the service makes the folder when it "

@@ -40,10 +40,12 @@ int push_role_check(const struct conf *c, const struct rights *rights,
                     struct err_detail *detail)
 {
 	struct err_detail why;
+	bool is_made;
 	int rc;
 
 	if (!c->push_enabled)
 		return ERR_OK;
+	is_made = rights_would_make_store(c);
 	rc = offer_check(c, detail);
 	if (rc != ERR_OK)
 		return rc;
@@ -52,7 +54,7 @@ int push_role_check(const struct conf *c, const struct rights *rights,
 		rc = rights_drop(rights, detail);
 	if (rc == ERR_OK)
 		rc = rights_check_state(c, rights, detail);
-	if (rc != ERR_OK)
+	if (rc != ERR_OK || is_made)
 		return rc;
 	rc = store_sqlite_check(c->store_path, &why);
 	if (rc != ERR_OK)

@@ -142,6 +142,16 @@ void rights_make_state(const struct conf *c, const struct rights *r)
 		(void)close(fd);
 }
 
+bool rights_would_make_store(const struct conf *c)
+{
+	size_t len = strlen(c->state_dir);
+	const char *path = c->store_path;
+
+	return strncmp(path, c->state_dir, len) == 0 &&
+	       strrchr(path, '/') == path + len &&
+	       mkdir(c->state_dir, 0700) == 0 && rmdir(c->state_dir) == 0;
+}
+
 static bool is_foreign(const char *path)
 {
 	struct stat st;

@@ -37,6 +37,11 @@ void rights_done(struct rights *r);
  * so if it cannot be used. */
 void rights_make_state(const struct conf *c, const struct rights *r);
 
+/* rights_would_make_store says, for who only looks, whether the folder of the
+ * database is a state directory that the start makes. To be called as who was
+ * started; leaves nothing. */
+bool rights_would_make_store(const struct conf *c);
+
 /* rights_check_state: what was there before may be somebody else's. To be
  * called as the user of |r|. Results: 0; ERR_PERMISSION with a sentence that
  * says how to change that; rights_say_foreign logs it. */

@@ -304,6 +304,26 @@ def test_root_that_looks_leaves_nothing_of_its_own(place, command):
     assert "imapbell.db is not nobody's" in ended.stdout + ended.stderr
 
 
+@pytest.mark.parametrize("command, status", [("-t", 78), ("check", 1)])
+@pytest.mark.parametrize("is_far", [False, True], ids=["state", "elsewhere"])
+def test_root_that_looks_before_the_first_start(place, command, status,
+                                                is_far):
+    """What the start makes is not missed, and not made; all else is."""
+    made, far = place.folder / "made", place.folder / "far"
+    ended = subprocess.run(
+        [*COMMAND, "-l", "imaps://127.0.0.1:0", "-b",
+         "imap://127.0.0.1:%d" % place.dovecot.port, "--apns",
+         place.apple.url, "--state", str(made), "-o", "process.user=nobody",
+         *(["-o", "store.path=%s/imapbell.db" % far] if is_far else []),
+         *[str(each) for key in place.keys.items() for each in key], command],
+        env=ENVIRONMENT, text=True, capture_output=True, timeout=60 * SLOW,
+        check=False)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == (status if is_far else 0), said
+    assert ("far/imapbell.db" in said) == is_far, said
+    assert not made.exists() and not far.exists()
+
+
 # What they need
 
 READONLY = """

@@ -9,7 +9,7 @@ const struct option_row option_rows[] = {
 	{ "listen", 'l', "URL", "listen",
 	  "imaps://, imap+starttls:// or imap://HOST:PORT; repeatable; port 0: a free one" },
 	{ "backend", 'b', "URL", "backend.url",
-	  "the IMAP server: imaps://HOST[:PORT] or imap://HOST[:PORT]" },
+	  "the IMAP server: imaps://, imap+starttls:// or imap://HOST[:PORT]" },
 	{ "backend-ca", 0, "FILE", "backend.ca",
 	  "trust anchors for the backend (default: the system's)" },
 	{ "tls-cert", 0, "FILE", "tls.certificate",

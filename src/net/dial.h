@@ -40,6 +40,7 @@ struct dial_target {
 struct dial_from {
 	const struct address *client;
 	const struct address *listener;
+	bool is_tls; /* how it came */
 };
 
 /*

@@ -19,6 +19,9 @@ enum {
 	V2_TCP6 = 0x21,
 	V2_UNIX = 0x31,
 	V2_UNIX_LEN = 216,
+	V2_SSL = 0x20,        /* an extra: how the client came, section 2.2.5 */
+	V2_SSL_LEN = 5,       /* client, verify in four octets */
+	V2_CLIENT_SSL = 0x01, /* by TLS */
 };
 
 static const struct str v1_signature = { "PROXY ", 6 };
@@ -58,10 +61,22 @@ static unsigned char *put_port(unsigned char *at, uint16_t port)
 	return at + 2;
 }
 
-static int emit_v2(const struct address *from, const struct address *to,
-                   struct buf *out)
+/* put_tls writes that the client came by TLS, and that no certificate of its
+ * own was verified. */
+static unsigned char *put_tls(unsigned char *at)
 {
-	unsigned char header[V2_FIXED + 2 * sizeof(from->bytes) + 4] = { 0 };
+	at[0] = V2_SSL;
+	at[2] = V2_SSL_LEN;
+	at[3] = V2_CLIENT_SSL;
+	at[7] = 1;
+	return at + 3 + V2_SSL_LEN;
+}
+
+static int emit_v2(const struct address *from, const struct address *to,
+                   bool is_tls, struct buf *out)
+{
+	unsigned char header[V2_FIXED + 2 * sizeof(from->bytes) + 4 + 3 +
+	                     V2_SSL_LEN] = { 0 };
 	unsigned char *at = header + V2_FIXED;
 	bool known = are_known(from, to);
 	size_t len = known ? address_len(from) : 0;
@@ -70,19 +85,21 @@ static int emit_v2(const struct address *from, const struct address *to,
 	header[12] = known ? V2_PROXY : V2_LOCAL;
 	if (known) {
 		header[13] = from->family == AF_INET ? V2_TCP4 : V2_TCP6;
-		header[15] = (unsigned char)(2 * len + 4);
 		memcpy(at, from->bytes, len);
 		memcpy(at + len, to->bytes, len);
 		at = put_port(put_port(at + 2 * len, from->port), to->port);
+		if (is_tls)
+			at = put_tls(at);
+		header[15] = (unsigned char)(at - header - V2_FIXED);
 	}
 	return buf_append(out, header, (size_t)(at - header));
 }
 
 int proxy_protocol_emit(enum proxy_version version, const struct address *from,
-                        const struct address *to, struct buf *out)
+                        const struct address *to, bool is_tls, struct buf *out)
 {
 	return version == PROXY_V1 ? emit_v1(from, to, out)
-	                           : emit_v2(from, to, out);
+	                           : emit_v2(from, to, is_tls, out);
 }
 
 /* take_word takes what stands before the next |end|, and |end| itself. */

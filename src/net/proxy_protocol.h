@@ -31,11 +31,11 @@ struct proxy_header {
 
 /*
  * proxy_protocol_emit appends a header. |from| and |to| NULL, or not of one IP
- * family: the connection is our own (LOCAL, or UNKNOWN in version 1). Results:
- * 0; ERR_LIMIT.
+ * family: the connection is our own (LOCAL, or UNKNOWN in version 1). |is_tls|:
+ * the client came by TLS, which version 1 cannot say. Results: 0; ERR_LIMIT.
  */
 int proxy_protocol_emit(enum proxy_version version, const struct address *from,
-                        const struct address *to, struct buf *out)
+                        const struct address *to, bool is_tls, struct buf *out)
 	__attribute__((warn_unused_result));
 
 /*

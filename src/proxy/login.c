@@ -16,6 +16,7 @@
 #include "imap/reader.h"
 #include "imap/sasl.h"
 #include "net/dial.h"
+#include "net/stream.h"
 #include "proxy/authenticate.h"
 #include "proxy/backend.h"
 #include "proxy/backends.h"
@@ -441,7 +442,8 @@ static void dial(struct session *s)
 {
 	const struct dial_target *target = backend_target(s->server);
 	const struct dial_from from = { .client = &s->client_addr,
-		                        .listener = &s->server_addr };
+		                        .listener = &s->server_addr,
+		                        .is_tls = stream_is_tls(s->client) };
 	struct login *l = s->login;
 	struct imap_opening_opts opts = {
 		.login = &l->who,

@@ -81,9 +81,13 @@ def dovecot_named(folder, tls):
 
 @pytest.fixture(scope="session")
 def dovecot_trusting(folder, tls):
-    """One that believes what proxies on this machine say in an ID."""
+    """One that believes what a proxy at 127.0.0.1 says in an ID, and of one
+    client takes a password by TLS only."""
     server = Dovecot(folder / "dovecot-trusting", tls,
-                     "login_trusted_networks = 127.0.0.0/8\n")
+                     "login_trusted_networks = 127.0.0.1\n"
+                     "remote 127.0.0.78 {\n"
+                     "  disable_plaintext_auth = yes\n"
+                     "}\n")
     yield server
     server.stop()
 

@@ -7,12 +7,13 @@ import re
 
 import pytest
 
-from imap import assert_ok
+from imap import Imap, assert_ok
 from phone import Phone
 from process import wait_until
 from relay import TO_SERVER, Relay
 
 CLIENT = "127.0.0.77"  # of the loopback network, and not imapbell's
+BY_TLS = "127.0.0.78"  # whom Dovecot lets in by TLS only, see dovecot_trusting
 
 
 def forward(way):
@@ -68,6 +69,22 @@ def test_the_server_sees_the_client(proxied, dovecot_trusting, way, how):
     assert ("TLS" in line) == way.endswith("tls")
     assert ("session=<imapbell-" in line) == way.startswith("id")
     assert port > 0
+
+
+def test_the_server_knows_that_the_client_came_by_tls(
+        bell, dovecot_trusting):
+    """As stock Dovecots do, this one lets that client in by TLS only, and has
+    no TLS itself here."""
+    user = dovecot_trusting.user()
+    proxy = bell(url("imap", dovecot_trusting.proxied_port),
+                 "-l", "imap://127.0.0.1:0", *forward("proxy-v2"))
+    client = proxy.connect(source=BY_TLS)
+    client.login(user)
+    client.ok("NOOP")
+    assert "rip=%s," % BY_TLS in login_line(dovecot_trusting, user)
+    port = int(proxy.wait_log(r"url=imap://127\.0\.0\.1:(\d+)")[1])
+    with Imap(port, source=BY_TLS) as plain:
+        assert b"PRIVACYREQUIRED" in plain.command("LOGIN %s pass" % user)[-1]
 
 
 def test_the_session_is_found_in_both_logs(proxied, dovecot_trusting):

@@ -304,7 +304,8 @@ void metric_set(enum metric m, int64_t value)
 
 void metric_change(enum metric m, int64_t by)
 {
-	metric_set(m, here->values[m] + by);
+	add(&here->values[m], by);
+	here->is_set[m] = true;
 }
 
 int64_t metric_get(enum metric m)
@@ -312,29 +313,38 @@ int64_t metric_get(enum metric m)
 	return here->values[m];
 }
 
+/* count_series: whoever writes to |b| may have said any number, and of our own
+ * block that may be a process that we forked. */
+static size_t count_series(const struct block *b)
+{
+	size_t count = __atomic_load_n(&b->series_count, __ATOMIC_ACQUIRE);
+
+	return count < SERIES_MAX ? count : SERIES_MAX;
+}
+
 /* find_series makes the series in |b| if there is room, else returns the
  * last. */
 static struct series *find_series(struct block *b, enum metric m,
                                   const char *labels)
 {
+	size_t count = count_series(b);
 	struct series *s;
 
-	for (size_t i = 0; i < b->series_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		s = &b->series[i];
 		if (s->metric == m && strcmp(s->labels, labels) == 0)
 			return s;
 	}
-	if (b->series_count == SERIES_MAX)
+	if (count == SERIES_MAX)
 		return &b->series[SERIES_MAX - 1];
-	if (b->series_count == SERIES_MAX - 1)
+	if (count == SERIES_MAX - 1)
 		labels = "other=\"true\"";
-	s = &b->series[b->series_count];
+	s = &b->series[count];
 	s->metric = m;
 	s->value = 0;
 	snprintf(s->labels, sizeof(s->labels), "%s", labels);
 	/* Others read it as soon as it counts. */
-	__atomic_store_n(&b->series_count, b->series_count + 1,
-	                 __ATOMIC_RELEASE);
+	__atomic_store_n(&b->series_count, count + 1, __ATOMIC_RELEASE);
 	return s;
 }
 
@@ -399,9 +409,9 @@ static bool are_labels(struct str s)
 /* add_series adds those of |b| to |sum|. */
 static void add_series(struct block *sum, const struct block *b)
 {
-	size_t count = __atomic_load_n(&b->series_count, __ATOMIC_ACQUIRE);
+	size_t count = count_series(b);
 
-	for (size_t i = 0; i < count && i < SERIES_MAX; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct series s = b->series[i];
 
 		s.labels[LABELS_MAX - 1] = '\0';

@@ -426,6 +426,35 @@ static void nonsense_is_not_inherited(void **state)
 	metric_unshare();
 }
 
+/* Nor does what a child of a process leaves, which shares its counters, as the
+ * process for names does. */
+static void work_and_fork(void)
+{
+	int status = 1;
+	pid_t pid;
+
+	metric_add_labelled(METRIC_PUSHES, "a=\"1\"", 1);
+	pid = fork();
+	if (pid == 0) {
+		spoil();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	metric_add_labelled(METRIC_PUSHES, "a=\"1\"", 1);
+	metric_add_labelled(METRIC_PUSHES, "a=\"2\"", 1);
+	metric_change(METRIC_SESSIONS_RELAY, INT64_MAX);
+}
+
+static void nonsense_of_a_child_does_no_harm(void **state)
+{
+	(void)state;
+	assert_ok(metric_share(2));
+	run_as(1, work_and_fork);
+	(void)shown("imapbell_store_up");
+	metric_unshare();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +467,7 @@ int main(void)
 		cmocka_unit_test(reader_sees_all_and_changes_nothing),
 		cmocka_unit_test(labels_that_are_none_are_not_shown),
 		cmocka_unit_test(nonsense_is_not_inherited),
+		cmocka_unit_test(nonsense_of_a_child_does_no_harm),
 		cmocka_unit_test(series_are_bounded), /* fills it */
 	};
 

@@ -379,8 +379,9 @@ static struct str take_run(struct str *s, const char *chars)
 	return str_take(s, len);
 }
 
-/* are_labels: `name="value",...`, with values that need no escapes, and no name
- * twice: whoever reads all metrics would refuse them all. */
+/* are_labels: `name="value",...`, with values that need no escapes, no name
+ * twice and none that begins with "_": "__name__" would be a second name of the
+ * metric, and whoever reads all metrics would refuse them all. */
 static bool are_labels(struct str s)
 {
 #define LOWER "abcdefghijklmnopqrstuvwxyz_"
@@ -395,7 +396,8 @@ static bool are_labels(struct str s)
 		for (size_t i = 0; i < count; i++)
 			if (str_eq(names[i], name))
 				return false;
-		if (name.len == 0 || !str_byte(&s, '=') || !str_byte(&s, '"'))
+		if (name.len == 0 || name.data[0] == '_' ||
+		    !str_byte(&s, '=') || !str_byte(&s, '"'))
 			return false;
 		names[count++] = name;
 		(void)take_run(&s, in_value);

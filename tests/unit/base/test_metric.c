@@ -320,6 +320,7 @@ static void work_forge(void)
 	metric_add_labelled(METRIC_PUSHES, "", 1);
 	metric_add_labelled(METRIC_PUSHES, "a=\"1\",", 1);
 	metric_add_labelled(METRIC_PUSHES, "a=\"1\",b=\"1\",a=\"2\"", 1);
+	metric_add_labelled(METRIC_PUSHES, "__name__=\"x\"", 1);
 	metric_add_labelled(METRIC_PUSHES, "good=\"1\"", 1);
 }
 
@@ -332,6 +333,7 @@ static void count_good(void *arg, const struct metric_sample *sample)
 	assert_null(strchr(sample->name, '\n'));
 	assert_null(strchr(sample->name, ' '));
 	assert_null(strstr(sample->name, "a=\"2\""));
+	assert_null(strstr(sample->name, "__name__"));
 	*good += strcmp(sample->name, "imapbell_pushes_total{good=\"1\"}") == 0;
 }
 

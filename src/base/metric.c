@@ -253,25 +253,6 @@ static void add(int64_t *sum, int64_t value)
 	*sum = (int64_t)((uint64_t)*sum + (uint64_t)value);
 }
 
-int metric_share(size_t processes)
-{
-	assert(all == NULL && here == &own);
-	all = xcalloc(processes, sizeof(struct block *));
-	for (size_t i = 0; i < processes; i++) {
-		/* Each in pages of its own, that others can let go of. */
-		void *pages =
-			mmap(NULL, sizeof(struct block), PROT_READ | PROT_WRITE,
-		             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-		if (pages == MAP_FAILED)
-			return ERR_UNAVAILABLE;
-		all[all_count++] = pages;
-	}
-	here = all[0];
-	*here = own;
-	return ERR_OK;
-}
-
 /* drop_all forgets where the blocks are. */
 static void drop_all(void)
 {
@@ -289,6 +270,27 @@ void metric_unshare(void)
 	for (size_t i = 0; i < all_count; i++)
 		(void)munmap(all[i], sizeof(struct block));
 	drop_all();
+}
+
+int metric_share(size_t processes)
+{
+	assert(all == NULL && here == &own);
+	all = xcalloc(processes, sizeof(struct block *));
+	for (size_t i = 0; i < processes; i++) {
+		/* Each in pages of its own, that others can let go of. */
+		void *pages =
+			mmap(NULL, sizeof(struct block), PROT_READ | PROT_WRITE,
+		             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+		if (pages == MAP_FAILED) {
+			metric_unshare();
+			return ERR_UNAVAILABLE;
+		}
+		all[all_count++] = pages;
+	}
+	here = all[0];
+	*here = own;
+	return ERR_OK;
 }
 
 void metric_add(enum metric m, uint64_t n)

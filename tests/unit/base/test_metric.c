@@ -2,11 +2,38 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/metric.h"
 #include "unit/unit.h"
+
+/* So many mappings more are given; -1: any number. */
+static int mappings = -1;
+
+/* The second name is that for 64 bits of |from|, which |off_t| has anyway. */
+void *__real_mmap(void *at, size_t len, int prot, int flags, int fd,
+                  off_t from);
+void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd,
+                  off_t from);
+void *__wrap_mmap64(void *at, size_t len, int prot, int flags, int fd,
+                    off_t from);
+
+void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t from)
+{
+	if (mappings == 0)
+		return MAP_FAILED;
+	if (mappings > 0)
+		mappings--;
+	return __real_mmap(at, len, prot, flags, fd, from);
+}
+
+void *__wrap_mmap64(void *at, size_t len, int prot, int flags, int fd,
+                    off_t from)
+{
+	return __wrap_mmap(at, len, prot, flags, fd, from);
+}
 
 #define NOW_MS ((int64_t)1700000000 * 1000)
 
@@ -91,6 +118,21 @@ static void child(size_t process, bool is_up)
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+/* Without memory for all there is none shared, and nothing is lost. */
+static void shared_are_all_or_none(void **state)
+{
+	(void)state;
+	metric_add(METRIC_WAKE_RINGS, 7);
+	mappings = 2;
+	assert_int_equal(metric_share(3), ERR_UNAVAILABLE);
+	mappings = -1;
+	assert_int_equal(metric_total(METRIC_WAKE_RINGS), 7);
+	metric_gone(2);
+	assert_ok(metric_share(3));
+	assert_int_equal(metric_total(METRIC_WAKE_RINGS), 7);
+	metric_unshare();
 }
 
 /* What a process of the next test does. */
@@ -464,6 +506,7 @@ int main(void)
 		cmocka_unit_test(labels_make_series_and_their_sum),
 		cmocka_unit_test(names_are_those_of_the_interface),
 		cmocka_unit_test(durations_fall_into_buckets),
+		cmocka_unit_test(shared_are_all_or_none),
 		cmocka_unit_test(processes_add_up),
 		cmocka_unit_test(gauges_of_several_processes),
 		cmocka_unit_test(reader_sees_all_and_changes_nothing),

@@ -122,7 +122,7 @@ struct metric_sample {
 	const char *help;   /* a sentence */
 	const char *name;   /* with labels in braces */
 	const char *text;   /* the value */
-	int64_t value;      /* thousandths, if |text| has a point */
+	int64_t value;      /* the same; of a duration in ms */
 };
 
 /*

@@ -58,14 +58,18 @@ static enum request_method method_of(struct str word)
 	return REQUEST_OTHER;
 }
 
-/* path_of: section 3.2: a path, or a whole URL, and a query perhaps. */
+/* path_of: section 3.2: a path, or a whole URL, whose path may be empty, and a
+ * query perhaps. */
 static struct str path_of(struct str target)
 {
-	if (str_istarts(target, STR("http://"))) {
+	bool is_whole_url = str_istarts(target, STR("http://"));
+
+	target = str_sub(target, 0, str_find(target, '?'));
+	if (is_whole_url) {
 		(void)str_take(&target, sizeof("http://") - 1);
 		(void)str_take(&target, str_find(target, '/'));
 	}
-	return str_sub(target, 0, str_find(target, '?'));
+	return is_whole_url && target.len == 0 ? STR("/") : target;
 }
 
 /*

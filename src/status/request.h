@@ -21,7 +21,7 @@ enum request_method {
 
 struct request {
 	enum request_method method;
-	struct str path; /* without a query; part of what was read */
+	struct str path; /* without a query; of what was read, or static */
 };
 
 /*

@@ -91,16 +91,54 @@ static int parse_line(struct str line, struct request *r_r)
 	return ERR_OK;
 }
 
+/* RFC 9110 section 5.6.2: token = 1*tchar, any visible but the delimiters. */
+static bool is_token(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (str_find(STR("\"(),/:;<=>?@[\\]{}"), s.data[i]) != SIZE_MAX)
+			return false;
+	return is_visible(s);
+}
+
+/*
+ * RFC 9112 section 5: field-line = field-name ":" OWS field-value OWS
+ * What a field says does not matter here. But a head that another server may
+ * read in another way is refused: with a space before a colon (section 5.1), a
+ * line that continues the one before (section 5.2), two hosts, or no host since
+ * HTTP/1.1 (section 3.2).
+ */
+static int check_fields(struct str lines, bool needs_host)
+{
+	unsigned hosts = 0;
+	struct str line;
+
+	while ((line = take_line(&lines)).len > 0) {
+		struct str name = str_take(&line, str_find(line, ':'));
+
+		if (!is_token(name) || line.len == 0)
+			return ERR_PARSE;
+		hosts += str_ieq(name, STR("Host"));
+	}
+	return hosts == 1 || (hosts == 0 && !needs_host) ? ERR_OK : ERR_PARSE;
+}
+
 int request_parse(struct str in, struct request *r_r)
 {
 	struct str head = str_sub(in, 0, REQUEST_MAX);
-	bool whole;
+	struct request r;
+	struct str line;
+	int rc;
 
 	/* Section 2.2: an empty line or two before it mean nothing. */
 	while (str_starts(head, STR("\r\n")))
 		(void)str_take(&head, 2);
-	whole = is_whole(head);
-	if (whole)
-		return parse_line(take_line(&head), r_r);
-	return in.len > REQUEST_MAX ? ERR_LIMIT : ERR_MORE;
+	if (!is_whole(head))
+		return in.len > REQUEST_MAX ? ERR_LIMIT : ERR_MORE;
+	line = take_line(&head);
+	rc = parse_line(line, &r);
+	if (rc == ERR_OK)
+		rc = check_fields(head, !str_ends(line, STR("HTTP/1.0")));
+	if (rc == ERR_OK)
+		*r_r = r;
+	return rc;
 }

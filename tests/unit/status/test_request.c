@@ -26,7 +26,7 @@ static const struct {
 	{ "GET HTTP://h/?x HTTP/1.1" END, ERR_OK, REQUEST_GET, "/" },
 	{ "GET ?x HTTP/1.1" END, ERR_OK, REQUEST_GET, "" },
 	{ "\r\n\r\nGET / HTTP/1.1" END, ERR_OK, REQUEST_GET, "/" },
-	{ "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", ERR_OK,
+	{ "POST / HTTP/1.1\r\nContent-Length: 3" END "abc", ERR_OK,
 	  REQUEST_OTHER, "/" },
 	{ "get / HTTP/1.1" END, ERR_OK, REQUEST_OTHER, "/" },
 	{ "OPTIONS * HTTP/1.1" END, ERR_OK, REQUEST_OTHER, "*" },
@@ -34,6 +34,15 @@ static const struct {
 	{ "GET / HTTP/1.1\r\n", ERR_MORE, REQUEST_OTHER, "" },
 	{ "GET / HTTP/1.1\r\nHost: x\r\n", ERR_MORE, REQUEST_OTHER, "" },
 	{ "GET / HTTP/1.1\r\nHost: x\r\n\r", ERR_MORE, REQUEST_OTHER, "" },
+	{ "GET / HTTP/1.0\r\nHost: x\r\n\r\n", ERR_OK, REQUEST_GET, "/" },
+	{ "GET / HTTP/1.1\r\nhOST:\r\nX:\r\n\r\n", ERR_OK, REQUEST_GET, "/" },
+	{ "GET / HTTP/1.1\r\n\r\n", ERR_PARSE, REQUEST_OTHER, "" },
+	{ "GET / HTTP/1.1\r\nHost: y" END, ERR_PARSE, REQUEST_OTHER, "" },
+	{ "GET / HTTP/1.0\r\nHost: y" END, ERR_PARSE, REQUEST_OTHER, "" },
+	{ "GET / HTTP/1.1\r\nX: 1\r\n 2" END, ERR_PARSE, REQUEST_OTHER, "" },
+	{ "GET / HTTP/1.1\r\nX : 1" END, ERR_PARSE, REQUEST_OTHER, "" },
+	{ "GET / HTTP/1.1\r\nX" END, ERR_PARSE, REQUEST_OTHER, "" },
+	{ "GET / HTTP/1.1\r\n: 1" END, ERR_PARSE, REQUEST_OTHER, "" },
 	{ "GET / HTTP/2.0" END, ERR_PARSE, REQUEST_OTHER, "" },
 	{ "GET / HTTP/1.x" END, ERR_PARSE, REQUEST_OTHER, "" },
 	{ "GET / HTTP/1.1 " END, ERR_PARSE, REQUEST_OTHER, "" },
@@ -79,13 +88,13 @@ static void head_has_a_limit(void **state)
 
 	(void)state;
 	buf_init(&b, 2 * REQUEST_MAX);
-	assert_ok(buf_adds(&b, "GET / HTTP/1.1\r\nX: "));
+	assert_ok(buf_adds(&b, "GET / HTTP/1.1\r\nHost: x\r\nX: "));
 	while (b.len < REQUEST_MAX - 4)
 		assert_ok(buf_adds(&b, "x"));
 	assert_ok(buf_adds(&b, "\r\n\r\n"));
 	assert_int_equal(b.len, REQUEST_MAX);
 	assert_ok(request_parse(buf_str(&b), &r));
-	b.data[20] = 'y';
+	b.data[30] = 'y';
 	buf_cut(&b, REQUEST_MAX - 4);
 	assert_ok(buf_adds(&b, "x\r\n\r"));
 	assert_int_equal(request_parse(buf_str(&b), &r), ERR_MORE);

@@ -139,7 +139,7 @@ static void who_goes_leaves_nothing(void **state)
 	fake_push_eof(gone);
 	fake_break(lost, ERR_CLOSED, "reset");
 	/* Who says goodbye with the request is answered. */
-	fake_push(last, STR("GET / HTTP/1.1\r\n\r\n"));
+	fake_push(last, STR("GET / HTTP/1.0\r\n\r\n"));
 	fake_push_eof(last);
 	fake_run(h.loop);
 	assert_true(fake_is_aborted(gone));

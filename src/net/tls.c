@@ -376,31 +376,40 @@ void tls_server_also(struct tls_ctx *ctx, struct tls_ctx *other)
 	(void)SSL_CTX_set_tlsext_servername_arg(ctx->ssl, ctx);
 }
 
-/* trust_pem trusts every certificate in |text|, and believes the lists of
- * revoked ones. */
-static int trust_pem(struct tls_ctx *ctx, const char *path, struct str text,
-                     struct err_detail *detail)
+/* trust_all trusts the certificates among |all|, and returns how many.
+ * Revocation lists are passed over: no context asks for a look into them. */
+static int trust_all(struct tls_ctx *ctx, const STACK_OF(X509_INFO) * all)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx->ssl);
-	BIO *bio = pem_bio(text);
-	STACK_OF(X509_INFO) *all =
-		PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL);
 	int count = 0;
 
 	for (int i = 0; i < sk_X509_INFO_num(all); i++) {
-		const X509_INFO *info = sk_X509_INFO_value(all, i);
+		X509 *cert = sk_X509_INFO_value(all, i)->x509;
 
-		if (info->x509 != NULL)
-			count += X509_STORE_add_cert(store, info->x509);
-		if (info->crl != NULL)
-			count += X509_STORE_add_crl(store, info->crl);
+		if (cert != NULL)
+			count += X509_STORE_add_cert(store, cert);
 	}
+	return count;
+}
+
+/* trust_pem trusts every certificate in |text|. */
+static int trust_pem(struct tls_ctx *ctx, const char *path, struct str text,
+                     struct err_detail *detail)
+{
+	BIO *bio = pem_bio(text);
+	STACK_OF(X509_INFO) *all =
+		PEM_X509_INFO_read_bio(bio, NULL, no_password, NULL);
+	int rc = ERR_OK;
+
+	if (all == NULL)
+		rc = err_set(detail, ERR_INVALID, "%s: not readable: %s", path,
+		             tls_reason());
+	else if (trust_all(ctx, all) == 0)
+		rc = err_set(detail, ERR_INVALID, "%s: no certificate in it",
+		             path);
 	sk_X509_INFO_pop_free(all, X509_INFO_free);
 	BIO_free(bio);
-	if (count > 0)
-		return ERR_OK;
-	return err_set(detail, ERR_INVALID, "%s: no certificate: %s", path,
-	               tls_reason());
+	return rc;
 }
 
 /*

@@ -7,7 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/files.h"
 #include "net/certificate.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -569,6 +571,7 @@ static void what_a_client_context_refuses(void **state)
 	                    "/nonexistent/ca.pem: No such file or directory");
 	opts.ca_file = "/dev/null";
 	assert_int_equal(tls_client_new(&opts, &ctx, &detail), ERR_INVALID);
+	assert_string_equal(detail.text, "/dev/null: no certificate in it");
 	opts.ca_file = NULL;
 	opts.certificate = testcert_pem(ca);
 	opts.key = testcert_key(a);
@@ -577,6 +580,52 @@ static void what_a_client_context_refuses(void **state)
 	                    "private key does not match the certificate");
 	assert_null(ctx);
 	testcert_free(&a);
+	testcert_free(&ca);
+}
+
+/* What a file of trust anchors may hold besides them, or in their place. */
+static const char revoked[] =
+	"-----BEGIN X509 CRL-----\n"
+	"MIGPMDgwCgYIKoZIzj0EAwIwDDEKMAgGA1UEAwwBYRcNMjYxMTI3MDcyMjA3WhcN\n"
+	"MjYxMTI4MDcyMjA3WjAKBggqhkjOPQQDAgNHADBEAiAgLv9/nKs7ag/IGI40uZaI\n"
+	"UnctvTR0AZUY6dRDKpetNQIgMWH95cT6pr7y3nndQr+1C2duOdu8zWN1oAu7eU0x\n"
+	"zdY=\n"
+	"-----END X509 CRL-----\n";
+static const char cut_short[] =
+	"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+
+static int trust(const char *text, struct err_detail *detail)
+{
+	struct tls_client_opts opts = { .verify = true, .ca_file = "ca.pem" };
+	struct tls_ctx *ctx = NULL;
+	struct files files = { 0 };
+	int rc;
+
+	opts.files = &files;
+	assert_ok(files_put(&files, STR("ca.pem"), 0, str_of(text)));
+	rc = tls_client_new(&opts, &ctx, detail);
+	tls_ctx_free(&ctx);
+	files_done(&files);
+	return rc;
+}
+
+static void anchors_are_certificates(void **state)
+{
+	struct testcert *ca = make_ca();
+	struct err_detail detail;
+	struct buf both;
+
+	(void)state;
+	assert_int_equal(trust(revoked, &detail), ERR_INVALID);
+	assert_string_equal(detail.text, "ca.pem: no certificate in it");
+	assert_int_equal(trust(cut_short, &detail), ERR_INVALID);
+	assert_non_null(strstr(detail.text, "ca.pem: not readable: "));
+	buf_init(&both, FILES_MAX);
+	assert_ok(buf_adds(&both, revoked));
+	assert_ok(buf_add(&both, testcert_pem(ca)));
+	assert_ok(buf_append(&both, "", 1));
+	assert_ok(trust(both.data, &detail));
+	buf_reset(&both);
 	testcert_free(&ca);
 }
 
@@ -604,6 +653,7 @@ int main(void)
 		cmocka_unit_test(closed_while_upgrading),
 		cmocka_unit_test(what_a_server_context_refuses),
 		cmocka_unit_test(what_a_client_context_refuses),
+		cmocka_unit_test(anchors_are_certificates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

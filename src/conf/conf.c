@@ -308,14 +308,17 @@ static char *in_state(const struct conf *c, const char *name)
 	return path;
 }
 
-/* count_cores: those that this process may use. */
+/* count_cores: those that this process may use, as many as there may be
+ * workers. */
 static unsigned count_cores(void)
 {
+	unsigned max = conf_key_find(STR("process.workers"))->max;
+	unsigned count = 1;
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return 1;
-	return (unsigned)CPU_COUNT(&set);
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		count = (unsigned)CPU_COUNT(&set);
+	return count < max ? count : max;
 }
 
 int conf_load(struct conf *c, int argc, char **argv, char **environ,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The layers and what is judged at the end. log_warn is ours. */
+/* The layers and what is judged at the end. log_warn is ours, and the cores. */
+#include <sched.h>
 #include <string.h>
 
 #include "conf/conf.h"
@@ -11,6 +12,8 @@
 
 void __wrap_log_warn(const struct log_ctx *ctx, const char *fmt, ...);
 
+int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set_r);
+
 static struct conf c;
 static struct err_detail detail;
 static enum conf_action action;
@@ -21,6 +24,17 @@ void __wrap_log_warn(const struct log_ctx *ctx, const char *fmt, ...)
 	(void)ctx;
 	(void)fmt;
 	warnings++;
+}
+
+static unsigned cores = 3;
+
+int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set_r)
+{
+	(void)pid;
+	memset(set_r, 0, size);
+	for (unsigned i = 0; i < cores; i++)
+		CPU_SET(i, set_r);
+	return 0;
 }
 
 /* copy_words fills |argv| from |count| on with copies of |words|, which end in
@@ -562,12 +576,25 @@ static void can_be_loaded_again(void **state)
 	}
 }
 
+/* A default is in the range of its key: a reload sets it again. */
+static void worker_for_each_core_within_the_range(void **state)
+{
+	(void)state;
+	assert_ok(load(GOOD));
+	assert_int_equal(c.process_workers, 3);
+	cores = 300;
+	assert_ok(load(GOOD));
+	assert_int_equal(c.process_workers, 256);
+	cores = 3;
+}
+
 #define TEST(fn) cmocka_unit_test_teardown(fn, end)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(defaults_are_the_interface),
+		TEST(worker_for_each_core_within_the_range),
 		TEST(later_layers_win),
 		TEST(set_wins_wherever_it_stands),
 		TEST(listen_options_replace_the_file),

@@ -23,7 +23,6 @@
 
 #include "apns/request.h"
 #include "base/files.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "net/certificate.h"
 

@@ -9,7 +9,6 @@
  */
 #include "base/secret.h"
 
-#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

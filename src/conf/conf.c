@@ -2,7 +2,6 @@
 /* conf - see conf.h. The layers in their order, then a look at the whole. */
 #include "conf/conf.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #include "conf/conf_reload.h"
 
 #include "base/buf.h"
-#include "base/mem.h"
 #include "conf/conf_set.h"
 #include "conf/conf_table.h"
 #include "conf/conf_text.h"

@@ -5,7 +5,6 @@
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "base/file.h"

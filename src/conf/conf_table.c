@@ -5,8 +5,6 @@
  */
 #include "conf/conf_table.h"
 
-#include <limits.h>
-
 #include "conf/conf.h"
 
 /* What SIGHUP does: LIVE keys change, for those of START it takes a restart. */

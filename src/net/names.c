@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/types.h>
-#include <unistd.h>
 
 /* A name and its NUL; DNS knows 255. */
 enum { HOST_MAX = 1024 };

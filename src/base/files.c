@@ -27,35 +27,41 @@ static struct files_entry *entry_of(struct files *f, struct str path)
 	f->list = xgrow(f->list, &f->count, sizeof(*f->list));
 	e = &f->list[f->count - 1];
 	*e = (struct files_entry){ .path = str_dup(path) };
-	buf_init(&e->text, FILES_MAX);
 	return e;
 }
 
 int files_put(struct files *f, struct str path, uint32_t mode, struct str text)
 {
 	struct files_entry *e;
+	struct buf copy;
+	int rc;
 
-	if (text.len > FILES_MAX)
-		return ERR_LIMIT;
+	buf_init(&copy, FILES_MAX);
+	rc = buf_add(&copy, text);
+	if (rc != ERR_OK)
+		return rc;
 	e = entry_of(f, path);
-	e->mode = mode;
 	buf_reset(&e->text);
-	return buf_add(&e->text, text);
+	e->text = copy;
+	e->mode = mode;
+	return ERR_OK;
 }
 
 void files_keep(struct files *f, const char *path)
 {
 	struct buf text;
 	uint32_t mode;
+	int rc;
 
 	/* What is no file may be there to be read once. */
 	if (path == NULL || file_mode(path, &mode, NULL) != ERR_OK ||
 	    !S_ISREG(mode))
 		return;
 	buf_init(&text, FILES_MAX);
-	if (file_read(path, &text, NULL) == ERR_OK)
-		(void)(files_put(f, str_of(path), mode, buf_str(&text)) ==
-		       ERR_OK);
+	rc = file_read(path, &text, NULL);
+	if (rc == ERR_OK)
+		rc = files_put(f, str_of(path), mode, buf_str(&text));
+	(void)rc; /* whoever needs it will say so */
 	buf_reset(&text);
 }
 

@@ -63,6 +63,20 @@ static pid_t holder_of(int fd)
 	return lock.l_pid;
 }
 
+/* tell says that it waits, and for whom if that is known. */
+static void tell(const char *path, pid_t holder)
+{
+	if (holder > 0)
+		log_warn(&lock_log,
+		         "waits for pid %d, which has the database (%s)",
+		         (int)holder, path);
+	else
+		log_warn(&lock_log,
+		         "waits for another process, which has the database "
+		         "(%s)",
+		         path);
+}
+
 static void rest(void)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
@@ -90,10 +104,7 @@ int sqlite_lock_take(struct sqlite_lock *l, struct err_detail *why)
 			               l->path);
 		}
 		if (!has_told)
-			log_warn(&lock_log,
-			         "waits for pid %d, which has the database "
-			         "(%s)",
-			         (int)holder_of(fd), l->path);
+			tell(l->path, holder_of(fd));
 		has_told = true;
 		rest();
 	}

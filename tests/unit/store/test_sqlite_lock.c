@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+/* The lock, between processes. log_warn is ours. */
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +10,28 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "store/sqlite_lock.h"
 #include "unit/unit.h"
+
+void __wrap_log_warn(const struct log_ctx *ctx, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* What the one that waits has said, and is to wait no more after that. */
+static struct sqlite_lock *waits;
+static char warning[256];
+
+void __wrap_log_warn(const struct log_ctx *ctx, const char *fmt, ...)
+{
+	va_list args;
+
+	(void)ctx;
+	va_start(args, fmt);
+	(void)vsnprintf(warning, sizeof(warning), fmt, args);
+	va_end(args);
+	if (waits != NULL)
+		sqlite_lock_leave(waits);
+}
 
 /* Another process that has the lock, and a file to have it of. */
 struct other {
@@ -73,12 +95,16 @@ static void held_by_another_is_waited_for(void **state)
 	struct other o = begin();
 	struct sqlite_lock lock;
 	struct err_detail why;
+	char text[40];
 
 	(void)state;
 	sqlite_lock_init(&lock, o.database);
-	sqlite_lock_leave(&lock);
+	waits = &lock;
 	assert_int_equal(sqlite_lock_take(&lock, &why), ERR_UNAVAILABLE);
+	waits = NULL;
 	assert_non_null(strstr(why.text, "in use by another process"));
+	(void)snprintf(text, sizeof(text), "waits for pid %d, ", (int)o.pid);
+	assert_non_null(strstr(warning, text));
 	sqlite_lock_done(&lock);
 	end(&o);
 }
@@ -115,8 +141,11 @@ static int take_elsewhere(const char *database)
 		return WEXITSTATUS(status);
 	}
 	sqlite_lock_init(&lock, database);
-	sqlite_lock_leave(&lock);
-	_exit(-sqlite_lock_take(&lock, &why));
+	waits = &lock;
+	status = sqlite_lock_take(&lock, &why);
+	if (strstr(warning, "waits for another process, ") == NULL)
+		_exit(1);
+	_exit(-status);
 }
 
 static void held_in_another_container_is_held(void **state)

@@ -2,7 +2,7 @@
 /*
  * secret - a password or key in memory of its own: kept out of core dumps
  * and out of children (a fork sees an empty one), wiped when freed, and with
- * no way to print it.
+ * no way to print it. All from one thread: short ones share pages.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H

@@ -99,7 +99,7 @@ struct store_snapshot {
 	size_t registration_count;
 	struct store_state *states;
 	size_t state_count;
-	struct store_pending *pendings; /* the oldest event first, best */
+	struct store_pending *pendings; /* quickest: the oldest event first */
 	size_t pending_count;
 	struct store_login *logins;
 	size_t login_count;

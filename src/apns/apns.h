@@ -35,7 +35,7 @@ struct apns_opts {
 /*
  * apns_new makes the transport; nothing is dialled before it is needed.
  * |credential| may be NULL for dry-run only; it is copied as far as needed.
- * Results: 0; ERR_INVALID with a sentence (url, CA file, certificate).
+ * Results: 0; ERR_INVALID with a sentence (url), or as tls_client_new.
  */
 int apns_new(struct loop *loop, struct resolver *resolver,
              const struct apns_opts *opts, const struct credential *credential,
@@ -45,7 +45,7 @@ int apns_new(struct loop *loop, struct resolver *resolver,
 /*
  * apns_renew sends with |credential| and |opts|, but for their url, from now
  * on: what is in flight ends on the connection that there is, what follows goes
- * over a new one. Results: 0; ERR_INVALID with a sentence, nothing has changed.
+ * over a new one. Results: 0; as tls_client_new, nothing has changed.
  */
 int apns_renew(struct apns *a, const struct apns_opts *opts,
                const struct credential *credential, struct err_detail *detail)

@@ -48,7 +48,7 @@ struct tls_client_opts {
  * tls_server_new and tls_client_new make a context that the caller frees with
  * tls_ctx_free. Results: 0; ERR_INVALID with a sentence in |detail| that names
  * what is wrong (no certificate in the PEM, key does not match, cipher list,
- * CA file); ERR_NOT_FOUND or ERR_PERMISSION for the CA file.
+ * CA file); of tls_client_new also those of files_read, for the CA file.
  */
 int tls_server_new(const struct tls_server_opts *opts, struct tls_ctx **ctx_r,
                    struct err_detail *detail)

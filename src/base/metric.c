@@ -2,8 +2,8 @@
 /*
  * metric - each process counts in a block of its own. Whoever shows them reads
  * all blocks and puts them together as the family says; the process that a
- * block belongs to may have been taken over, so nothing in it is believed to
- * make sense.
+ * block belongs to may have been taken over, and so may the one that shows
+ * them, so nothing in any is believed to make sense.
  */
 #include "base/metric.h"
 
@@ -263,13 +263,18 @@ static void drop_all(void)
 
 void metric_unshare(void)
 {
-	if (all == NULL)
-		return;
-	own = *here;
-	here = &own;
-	for (size_t i = 0; i < all_count; i++)
-		(void)munmap(all[i], sizeof(struct block));
+	struct block *mine = here;
+
+	for (size_t i = 0; i < all_count; i++) {
+		if (all[i] != mine)
+			(void)munmap(all[i], sizeof(struct block));
+	}
 	drop_all();
+	if (mine == &own)
+		return;
+	own = *mine;
+	here = &own;
+	(void)munmap(mine, sizeof(struct block));
 }
 
 int metric_share(size_t processes)
@@ -315,8 +320,7 @@ int64_t metric_get(enum metric m)
 	return here->values[m];
 }
 
-/* count_series: whoever writes to |b| may have said any number, and of our own
- * block that may be a process that we forked. */
+/* count_series is how many |b| has; whatever it says, no more than fit. */
 static size_t count_series(const struct block *b)
 {
 	size_t count = __atomic_load_n(&b->series_count, __ATOMIC_ACQUIRE);
@@ -334,7 +338,8 @@ static struct series *find_series(struct block *b, enum metric m,
 
 	for (size_t i = 0; i < count; i++) {
 		s = &b->series[i];
-		if (s->metric == m && strcmp(s->labels, labels) == 0)
+		if (s->metric == m &&
+		    strncmp(s->labels, labels, LABELS_MAX) == 0)
 			return s;
 	}
 	if (count == SERIES_MAX)

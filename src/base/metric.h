@@ -95,7 +95,7 @@ void metric_observe(enum metric_duration d, uint64_t ms);
  * metric_share makes room for the counters of so many processes, in memory that
  * they share after a fork; this one is the first of them. Results: 0;
  * ERR_UNAVAILABLE, and nothing is shared. metric_unshare is the way back, for
- * the process that forked them.
+ * the process that forked them, and for one that has no counters of its own.
  */
 int metric_share(size_t processes) __attribute__((warn_unused_result));
 void metric_unshare(void);
@@ -104,7 +104,8 @@ void metric_unshare(void);
  * on where its predecessor ended, gauges excepted, and sees no other's. */
 void metric_be(size_t process);
 
-/* metric_be_reader likewise, but it reads, and cannot change, all others'. */
+/* metric_be_reader likewise, but it reads all others', and can change none
+ * unless it may unprotect memory. */
 void metric_be_reader(size_t process);
 
 /* metric_gone: the process with that number has ended; its gauges are of

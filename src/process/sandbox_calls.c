@@ -281,7 +281,10 @@ static const struct rule rules[] = {
 	{ SCMP_SYS(openat), WORKER | NAMES, { { 2, OPEN_MASK, O_RDONLY } }, 1 },
 	MMAP(mmap),
 	MMAP(mmap2),
-	{ SCMP_SYS(mprotect), ALL, { { 2, PROT_EXEC, 0 } }, 1 },
+	{ SCMP_SYS(mprotect), ALL & ~STATUS, { { 2, PROT_EXEC, 0 } }, 1 },
+	/* It sees the counters of all processes, which are no more to write. It
+	 * has no threads, for whose memory this is needed. */
+	{ SCMP_SYS(mprotect), STATUS, { { 2, PROT_EXEC | PROT_WRITE, 0 } }, 1 },
 	/* A thread, not a process. clone3, whose flags cannot be seen, answers
 	 * ENOSYS, and this is what libc tries then. */
 	{ SCMP_SYS(clone), ALL, { { CLONE_FLAGS, CLONE_THREAD, CLONE_THREAD } },

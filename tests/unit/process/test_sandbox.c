@@ -343,6 +343,16 @@ static bool turn_to_code(void)
 	return mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
 }
 
+/* As that which has the counters of all. */
+static bool unprotect(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return mprotect(page, 4096, PROT_READ) == 0 &&
+	       mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0;
+}
+
 static bool make_memory_file(void)
 {
 	return memfd_create("code", 0) >= 0;
@@ -447,6 +457,7 @@ static const struct attempt statuses[] = {
 	TRY(cut_short, CALLS),
 	TRY(rename_it, CALLS),
 	TRY(have_internet, CALLS),
+	TRY(unprotect, CALLS),
 };
 
 static void need_sandbox(void)

@@ -94,21 +94,27 @@ void child_kill(const struct child *c)
 		(void)kill(c->pid, SIGKILL);
 }
 
+/* accuse ends |c| for what it says, or does not take. */
+static void accuse(const struct child *c, const char *what, const char *why)
+{
+	log_error(&children_log, "%s %u pid=%d %s (%s): it is ended",
+	          c->kind->name, (unsigned)c->number, (int)c->pid, what, why);
+	child_kill(c);
+}
+
 static void on_message(void *arg, const struct message *m, int fd)
 {
 	struct child *c = arg;
 
 	if (fd >= 0)
 		(void)close(fd);
-	if (m->type == MESSAGE_PONG) {
-		c->is_asked = false;
+	if (m->type != MESSAGE_PONG && !c->kind->message(c->all->arg, c, m)) {
+		accuse(c, "says what it should not", message_name(m->type));
 		return;
 	}
-	if (c->kind->message(c->all->arg, c, m))
-		return;
-	log_error(&children_log, "%s %u says what it should not (%s)",
-	          c->kind->name, (unsigned)c->number, message_name(m->type));
-	child_kill(c);
+	/* Another reload waits for this one: who does not end it hangs. */
+	if (!c->is_reloading)
+		c->is_asked = false;
 }
 
 static void on_channel_ended(void *arg, int rc)
@@ -117,7 +123,8 @@ static void on_channel_ended(void *arg, int rc)
 
 	/* It ends, or is at its end: SIGCHLD tells. */
 	if (rc != ERR_CLOSED)
-		child_kill(c);
+		accuse(c, "says what makes no sense, or takes nothing",
+		       err_text(rc));
 	channel_free(&c->channel);
 }
 

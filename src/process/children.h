@@ -44,7 +44,7 @@ struct child {
 	struct channel *channel; /* NULL: none */
 	/* The owner's; false in one that was forked just now. */
 	bool is_ready;
-	bool is_reloading;
+	bool is_reloading; /* no other sign of life counts until that ends */
 	/* Private: */
 	struct children *all;
 	struct backoff backoff;

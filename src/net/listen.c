@@ -311,6 +311,23 @@ int listen_again(int fd)
 	return bind_one(where, len, true);
 }
 
+int listen_mend(int fd)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	const struct linger none = { 0 };
+
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	if (get_option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1 ||
+	    listen(fd, BACKLOG) == 0)
+		return ERR_OK;
+	/* It was connected to somebody. */
+	return connect(fd, &nobody, sizeof(nobody)) == 0 &&
+	                       listen(fd, BACKLOG) == 0
+	               ? ERR_OK
+	               : ERR_UNAVAILABLE;
+}
+
 struct listener *listener_new(struct loop *loop, const int *fds, size_t count,
                               listen_fn *fn, void *arg)
 {

@@ -60,6 +60,11 @@ int listen_match(const char *host, uint16_t port, const int *fds, size_t count,
  * Returns it, the caller's to close, or -1. */
 int listen_again(int fd);
 
+/* listen_mend has |fd|, of listen_bind or listen_match, listen and not block,
+ * whatever another process that has it made of it; at another port if it was
+ * free to choose, and was shut down. Results: 0; ERR_UNAVAILABLE. */
+int listen_mend(int fd) __attribute__((warn_unused_result));
+
 /* listener_new accepts on |count| descriptors of listen_bind, its own from now
  * on. */
 struct listener *listener_new(struct loop *loop, const int *fds, size_t count,

@@ -205,6 +205,16 @@ int *ports_list(const struct ports *p, size_t *count_r)
 	return all.fds;
 }
 
+/* mend has those of |p| listen again. */
+static void mend(const struct port *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (listen_mend(p->fds[i]) != ERR_OK)
+			log_error(&ports_log,
+			          "port %u does not listen any more",
+			          (unsigned)listen_port(p->fds[i]));
+}
+
 void ports_give(struct ports *p, size_t worker, struct listeners *l)
 {
 	for (size_t i = 0; i < p->workers * p->listeners; i++) {
@@ -212,6 +222,7 @@ void ports_give(struct ports *p, size_t worker, struct listeners *l)
 			close_port(&p->list[i]);
 			continue;
 		}
+		mend(&p->list[i]);
 		l->list[i % p->listeners].fds = p->list[i].fds;
 		l->list[i % p->listeners].fd_count = p->list[i].count;
 		p->list[i].count = 0; /* the door closes them */

@@ -31,7 +31,8 @@ int ports_open(const struct listeners *l, size_t workers, struct inherited *in,
 int *ports_list(const struct ports *p, size_t *count_r);
 
 /* ports_give puts those of |worker| (from 0) into |l|, borrowed, and closes all
- * others: for a forked worker. */
+ * others: for a forked worker. They listen, whatever the one before it, which
+ * may have been taken over, made of them. */
 void ports_give(struct ports *p, size_t worker, struct listeners *l);
 
 /* ports_close closes all; what waits in them is refused. */

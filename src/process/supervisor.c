@@ -509,6 +509,7 @@ static int live_status(void *arg, const struct child *c, int fd,
 	(void)c;
 	worker_free(&s->worker);
 	ports_close(s->ports);
+	status_role_mend(&s->status);
 	return forked_status(&start, &s->status, detail);
 }
 

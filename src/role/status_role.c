@@ -67,6 +67,14 @@ bool status_role_is_open(const struct status_role *r)
 	return r->fd_count > 0;
 }
 
+void status_role_mend(const struct status_role *r)
+{
+	for (size_t i = 0; i < r->fd_count; i++)
+		if (listen_mend(r->fds[i]) != ERR_OK)
+			log_error(&status_log,
+			          "status.listen does not listen any more");
+}
+
 void status_role_serve(struct status_role *r, struct loop *loop,
                        unsigned processes)
 {

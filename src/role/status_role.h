@@ -39,6 +39,10 @@ int status_role_open(const struct conf *c, struct inherited *in,
 /* status_role_is_open: there are sockets to serve. */
 bool status_role_is_open(const struct status_role *r);
 
+/* status_role_mend: the sockets listen, whatever a process that served them
+ * before, which may have been taken over, made of them. */
+void status_role_mend(const struct status_role *r);
+
 /* status_role_serve does so from now on, if there are; |processes| should
  * run. */
 void status_role_serve(struct status_role *r, struct loop *loop,

@@ -21,7 +21,7 @@ import imapbell
 from imap import Closed
 from lmtp import message
 from phone import Phone
-from process import SLOW, children, wait_until
+from process import SLOW, children, free_port, listens, wait_until
 from relay import Relay
 from test_limits import serve
 from test_ring import register, ring
@@ -156,27 +156,61 @@ def test_who_waits_for_a_worker_waits_for_the_next(bell, dovecot, workers):
     assert not refused and len(served) == len(threads)
 
 
-def channels(proxy, pid):
-    """Copies of the sockets on which |pid| speaks with other processes that
-    main made."""
-    rows = map(str.split, Path("/proc/%d/net/unix" % pid).read_text()
-               .splitlines()[1:])
-    pairs = {"socket:[%s]" % row[6] for row in rows if row[4] == "0005"}
+def copies(pid, is_meant):
+    """Copies of the sockets of |pid| whose inode |is_meant|."""
     found, process = [], os.pidfd_open(pid)
     for fd in sorted(map(int, os.listdir("/proc/%d/fd" % pid))):
-        if os.readlink("/proc/%d/fd/%d" % (pid, fd)) not in pairs:
+        link = os.readlink("/proc/%d/fd/%d" % (pid, fd))
+        if not link.startswith("socket:[") or not is_meant(link[8:-1]):
             continue
         copy = ctypes.CDLL(None, use_errno=True).syscall(
             PIDFD_GETFD, process, fd, 0)
         assert copy >= 0, os.strerror(ctypes.get_errno())
-        sock = socket.socket(fileno=copy)
+        found.append(socket.socket(fileno=copy))
+    os.close(process)
+    return found
+
+
+def rows_of(pid, kind):
+    return list(map(str.split, Path("/proc/%d/net/%s" % (pid, kind))
+                    .read_text().splitlines()[1:]))
+
+
+def channels(proxy, pid):
+    """Copies of the sockets on which |pid| speaks with other processes that
+    main made."""
+    pairs = {row[6] for row in rows_of(pid, "unix") if row[4] == "0005"}
+    found = []
+    for sock in copies(pid, pairs.__contains__):
         maker = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         if struct.unpack("3i", maker)[0] == proxy.pid:
             found.append(sock)
         else:
             sock.close()
-    os.close(process)
     return found
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root for others' sockets")
+def test_worker_that_spoils_its_sockets_is_replaced(bell, dovecot):
+    """One that was taken over: they are main's, too, and the next one's."""
+    bell.allow(DIED)
+    proxy = bell(dovecot.port, "--workers", "1", "-o",
+                 'listen=("imaps://127.0.0.1:%d")' % free_port())
+    user, (pid,) = dovecot.user(), proxy.children("worker")
+    listening = {row[9] for row in rows_of(pid, "tcp") if row[3] == "0A"}
+    for sock in copies(pid, listening.__contains__):
+        sock.setblocking(True)
+        sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+    with pytest.raises(OSError):
+        proxy.connect()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: pid not in proxy.children("worker")
+               and len(proxy.children("worker")) == 1, "another worker", 2)
+    wait_until(lambda: listens(proxy.port), "it to listen")
+    for _ in range(2):
+        with closing(proxy.session(user)) as client:
+            client.ok("NOOP")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root for others' sockets")

@@ -14,6 +14,7 @@
 #	include <linux/sched.h>
 #	include <net/if.h>
 #	include <netinet/in.h>
+#	include <netinet/tcp.h>
 #	include <seccomp.h>
 #	include <stdint.h>
 #	include <string.h>
@@ -91,7 +92,7 @@ static const struct call calls[] = {
 	{ SCMP_SYS(getsockname), ALL },
 	{ SCMP_SYS(getpeername), ALL },
 	{ SCMP_SYS(getsockopt), ALL },
-	{ SCMP_SYS(setsockopt), ALL },
+	{ SCMP_SYS(setsockopt), LOOKS_UP },
 	{ SCMP_SYS(send), ALL },
 	{ SCMP_SYS(sendto), ALL },
 	{ SCMP_SYS(sendmsg), ALL },
@@ -258,6 +259,9 @@ struct rule {
 	{ SCMP_SYS(fcntl64), ALL, { { 1, WORD, command } }, 1 }
 #define IOCTL(request) \
 	{ SCMP_SYS(ioctl), ALL, { { 1, WORD, request } }, 1 }
+#define SET(level, option)                                   \
+	{ SCMP_SYS(setsockopt), ALL & ~LOOKS_UP,             \
+	  { { 1, WORD, level }, { 2, WORD, option } }, 2 }
 #define PRCTL(option) \
 	{ SCMP_SYS(prctl), ALL, { { 0, WORD, option } }, 1 }
 
@@ -299,6 +303,15 @@ static const struct rule rules[] = {
 	FCNTL(F_GETLK),
 	FCNTL(F_SETLK),
 	FCNTL(F_SETLKW),
+	/* Not a filter, which would stay with a socket of which main has the
+	 * other descriptor. */
+	SET(SOL_SOCKET, SO_KEEPALIVE),
+	SET(SOL_SOCKET, SO_LINGER),
+	SET(IPPROTO_TCP, TCP_NODELAY),
+	SET(IPPROTO_TCP, TCP_KEEPIDLE),
+	SET(IPPROTO_TCP, TCP_KEEPINTVL),
+	SET(IPPROTO_TCP, TCP_KEEPCNT),
+	SET(IPPROTO_TCP, TCP_USER_TIMEOUT),
 	IOCTL(FIONREAD),
 	IOCTL(FIONBIO),
 	IOCTL(TCGETS),

@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if_alg.h>
 #include <linux/netlink.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -343,6 +345,18 @@ static bool turn_to_code(void)
 	return mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
 }
 
+/* A filter stays with a listening socket when the worker is replaced. */
+static bool filter_socket(void)
+{
+	struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog program = { 1, &drop_all };
+	int fds[2];
+
+	return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds) == 0 &&
+	       setsockopt(fds[0], SOL_SOCKET, SO_ATTACH_FILTER, &program,
+	                  sizeof(program)) == 0;
+}
+
 /* As that which has the counters of all. */
 static bool unprotect(void)
 {
@@ -408,6 +422,7 @@ struct attempt {
 
 static const struct attempt workers[] = {
 	NONE_MAY,
+	TRY(filter_socket, CALLS),
 	TRY(read_database, FILES),
 	TRY(read_seal_key, FILES),
 	TRY(read_apns_key, FILES),
@@ -434,6 +449,7 @@ static const struct attempt names[] = {
 
 static const struct attempt pushes[] = {
 	NONE_MAY,
+	TRY(filter_socket, CALLS),
 	TRY(read_certificate, FILES),
 	TRY(read_apns_key, FILES),
 	TRY(read_accounts, FILES),
@@ -445,6 +461,7 @@ static const struct attempt pushes[] = {
 /* It accepts on what it has. */
 static const struct attempt statuses[] = {
 	NONE_MAY,
+	TRY(filter_socket, CALLS),
 	TRY(read_database, FILES),
 	TRY(read_seal_key, FILES),
 	TRY(read_apns_key, FILES),
@@ -562,6 +579,28 @@ static bool reach_and_accept(void)
 	       accept4(listening, NULL, NULL, SOCK_CLOEXEC) >= 0;
 }
 
+static bool set_option(int fd, int level, int option)
+{
+	const int value = 5;
+
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* As each connection is set. */
+static bool set_options(void)
+{
+	const struct linger now = { .l_onoff = 1 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return set_option(fd, IPPROTO_TCP, TCP_NODELAY) &&
+	       set_option(fd, SOL_SOCKET, SO_KEEPALIVE) &&
+	       set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE) &&
+	       set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL) &&
+	       set_option(fd, IPPROTO_TCP, TCP_KEEPCNT) &&
+	       set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT) &&
+	       setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0;
+}
+
 static bool accept_one(void)
 {
 	return accept4(listening, NULL, NULL, SOCK_CLOEXEC) >= 0;
@@ -604,6 +643,7 @@ static void a_worker_serves(void **arg)
 	assert_ok(listen(listening, 5));
 	WORKS(SANDBOX_WORKER, read_certificate);
 	WORKS(SANDBOX_WORKER, reach_and_accept);
+	WORKS(SANDBOX_WORKER, set_options);
 	WORKS(SANDBOX_WORKER, start_thread);
 	WORKS(SANDBOX_WORKER, signal_itself);
 	WORKS(SANDBOX_WORKER, has_no_core);
@@ -639,6 +679,7 @@ static void the_push_process_serves(void **arg)
 	WORKS(SANDBOX_PUSH, use_database);
 	WORKS(SANDBOX_PUSH, read_database);
 	WORKS(SANDBOX_PUSH, make_in_state);
+	WORKS(SANDBOX_PUSH, set_options);
 	WORKS(SANDBOX_PUSH, start_thread);
 	WORKS(SANDBOX_PUSH, has_no_core);
 }

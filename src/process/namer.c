@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/metric.h"
 #include "net/names.h"
 #include "process/confine.h"
@@ -30,6 +31,7 @@ static void be_names(const struct forked_start *start, struct worker *w, int fd,
 	title_set("imapbell: names");
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	worker_free(&w); /* with the listeners' keys */
+	mem_wipe(mem_unconst(start->key.data), start->key.len);
 	metric_unshare();
 	sandbox_close_others(fd, NULL, 0);
 	if (rights_drop(start->rights, &why) != ERR_OK) {

@@ -508,6 +508,7 @@ static int live_status(void *arg, const struct child *c, int fd,
 
 	(void)c;
 	worker_free(&s->worker);
+	mem_wipe(s->key, sizeof(s->key));
 	ports_close(s->ports);
 	status_role_mend(&s->status);
 	return forked_status(&start, &s->status, detail);
@@ -642,11 +643,12 @@ int supervisor_run(struct conf *c, const struct rights *rights,
 	struct inherited *in = inherited_take();
 	struct str version = STR_NULL;
 	int elder = inherited_find_named(in, HEIR_CHANNEL, &version);
-	int rc = prepare(&s, in, detail);
+	int rc;
 
+	limits_no_core();
+	rc = prepare(&s, in, detail);
 	if (rc != ERR_OK)
 		goto out;
-	limits_no_core();
 	rand_bytes(s.key, sizeof(s.key));
 	s.offer.mailboxes_max = c->push_mailboxes_per_device;
 	s.loop = loop_new();

@@ -80,7 +80,7 @@ int forked_push(const struct forked_start *start, struct err_detail *detail)
 	rc = namer_begin(start, NULL, &names, detail);
 	if (rc != ERR_OK)
 		return rc;
-	files_gather(start->conf, FILES_PUSH, &files);
+	files_gather(start->conf, FILES_PUSH | FILES_SERVERS, &files);
 	rc = targets_load(start->conf, &files, &p.backends, detail);
 	if (rc != ERR_OK)
 		goto out;

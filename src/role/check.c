@@ -117,7 +117,8 @@ bool check_run(const struct conf *c, FILE *out)
 	k.report = report_new(out, c->json);
 	rc = rights_find(c, &rights, &why);
 	if (rc == ERR_OK) {
-		files_gather(c, FILES_CLIENTS | FILES_PUSH, &files);
+		files_gather(c, FILES_CLIENTS | FILES_PUSH | FILES_SERVERS,
+		             &files);
 		k.is_store_made = rights_would_make_store(c);
 		rc = rights_drop(&rights, &why);
 	}

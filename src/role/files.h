@@ -8,7 +8,8 @@
 
 enum files_whom {
 	FILES_CLIENTS = 1, /* what clients are shown: tls.* */
-	FILES_PUSH = 2,    /* the push side, and the servers that it watches */
+	FILES_PUSH = 2,    /* the push side: a handful */
+	FILES_SERVERS = 4, /* of backends, however many: for a start */
 };
 
 /* files_gather reads what |c| names for |whom| from the disk and adds it to

@@ -267,10 +267,15 @@ struct rule {
 
 /* Code comes from files, which none but the push process could write, and is
  * never made. */
+#ifdef __s390__
+/* Its arguments lie in memory, where no filter sees them. */
+#define MMAP(call) { SCMP_SYS(call), ALL, { { 0 } }, 0 }
+#else
 #define MMAP(call)                                                             \
 	{ SCMP_SYS(call), ALL, { { 2, PROT_EXEC, 0 } }, 1 },                   \
 	{ SCMP_SYS(call), ALL, { { 2, PROT_EXEC | PROT_WRITE, PROT_EXEC },     \
 	                         { 3, MAP_ANONYMOUS, 0 } }, 2 }
+#endif
 
 static const struct rule rules[] = {
 	SOCKET(DIALS, AF_INET, SOCK_STREAM, IPPROTO_TCP),

@@ -306,6 +306,10 @@ static int receive(struct channel *c, size_t *len_r, int *fd_r)
 	};
 	ssize_t n = recvmsg(c->fd, &msg, MSG_CMSG_CLOEXEC);
 
+	/* The other side ended with some of ours unread, which is told once:
+	 * what it said before is behind that. */
+	if (n < 0 && errno == ECONNRESET)
+		n = recvmsg(c->fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return ERR_MORE;
 	if (n < 0)

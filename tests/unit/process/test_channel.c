@@ -321,6 +321,24 @@ static void end_is_told(void **state)
 	close_pair(&p);
 }
 
+/* Who ends without having read all was heard nevertheless. */
+static void last_words_are_heard(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, false);
+	channel_post(p.b.channel, MESSAGE_CULPRIT, 1);
+	channel_post(p.a.channel, MESSAGE_CULPRIT, 7);
+	channel_post(p.a.channel, MESSAGE_CULPRIT, 8);
+	channel_free(&p.a.channel);
+	loop_run(p.loop);
+	assert_int_equal(p.b.messages, 2);
+	assert_int_equal(p.b.id, 8);
+	assert_int_equal(p.b.ended, ERR_CLOSED);
+	close_pair(&p);
+}
+
 static void nonsense_ends_it(void **state)
 {
 	static const struct str datagrams[] = {
@@ -401,6 +419,7 @@ int main(void)
 		cmocka_unit_test(told_is_never_refused),
 		cmocka_unit_test(who_takes_nothing_is_left),
 		cmocka_unit_test(end_is_told),
+		cmocka_unit_test(last_words_are_heard),
 		cmocka_unit_test(nonsense_ends_it),
 		cmocka_unit_test(too_much_ends_it),
 		cmocka_unit_test(may_be_freed_by_a_message),

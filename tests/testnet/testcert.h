@@ -24,8 +24,8 @@ struct testcert_opts {
 	int64_t to_s;   /* around now */
 };
 
-/* testcert_new makes a key and a certificate; freed by testcert_free, which
- * removes the file too. */
+/* testcert_new makes a key and a certificate; freed by testcert_free, with
+ * their file. */
 struct testcert *testcert_new(const struct testcert_opts *opts);
 void testcert_free(struct testcert **c);
 
@@ -33,7 +33,8 @@ void testcert_free(struct testcert **c);
 struct str testcert_pem(const struct testcert *c);
 struct str testcert_key(const struct testcert *c);
 
-/* testcert_file is the path of a file with the certificate, for ca_file. */
+/* testcert_file is the path of a file with the certificate, for ca_file in this
+ * process. */
 const char *testcert_file(const struct testcert *c);
 
 /* Contexts with the usual settings, to be freed with tls_ctx_free. */

@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "unit/scratch.h"
 #include "unit/unit.h"
 
 static char big[10000];
-static char path[] = "/tmp/test_file.XXXXXX";
-
-/* put makes the file hold |s| and nothing else. */
-static void put(struct str s)
-{
-	assert_ok(truncate(path, 0));
-	if (s.len > 0) {
-		FILE *f = fopen(path, "w");
-
-		assert_non_null(f);
-		assert_int_equal(fwrite(s.data, 1, s.len, f), s.len);
-		assert_ok(fclose(f));
-	}
-}
 
 static void whole_file_is_appended(void **state)
 {
@@ -30,10 +15,10 @@ static void whole_file_is_appended(void **state)
 
 	(void)state;
 	memset(big, 'x', sizeof(big));
-	put(str_new(big, sizeof(big)));
+	scratch_put(str_new(big, sizeof(big)));
 	buf_init(&out, sizeof(big) + 2);
 	assert_ok(buf_adds(&out, "a\n"));
-	assert_ok(file_read(path, &out, NULL));
+	assert_ok(file_read(scratch_path, &out, NULL));
 	assert_int_equal(out.len, sizeof(big) + 2);
 	assert_memory_equal(out.data, "a\nxx", 4);
 	buf_reset(&out);
@@ -44,9 +29,9 @@ static void empty_file_adds_nothing(void **state)
 	struct buf out;
 
 	(void)state;
-	put(STR(""));
+	scratch_put(STR(""));
 	buf_init(&out, 10);
-	assert_ok(file_read(path, &out, NULL));
+	assert_ok(file_read(scratch_path, &out, NULL));
 	assert_int_equal(out.len, 0);
 }
 
@@ -57,12 +42,12 @@ static void larger_than_the_ceiling_adds_nothing(void **state)
 
 	(void)state;
 	memset(big, 'x', sizeof(big));
-	put(str_new(big, sizeof(big)));
+	scratch_put(str_new(big, sizeof(big)));
 	buf_init(&out, sizeof(big));
 	assert_ok(buf_adds(&out, "a"));
-	assert_int_equal(file_read(path, &out, &detail), ERR_LIMIT);
+	assert_int_equal(file_read(scratch_path, &out, &detail), ERR_LIMIT);
 	assert_str(buf_str(&out), "a");
-	assert_non_null(strstr(detail.text, path));
+	assert_non_null(strstr(detail.text, scratch_path));
 	buf_reset(&out);
 }
 
@@ -99,9 +84,9 @@ static void unreadable_file_is_a_permission_error(void **state)
 	if (geteuid() == 0)
 		skip(); /* root reads everything */
 	buf_init(&out, 10);
-	assert_ok(chmod(path, 0));
-	assert_int_equal(file_read(path, &out, NULL), ERR_PERMISSION);
-	assert_ok(chmod(path, 0600));
+	assert_ok(chmod(scratch_path, 0));
+	assert_int_equal(file_read(scratch_path, &out, NULL), ERR_PERMISSION);
+	assert_ok(chmod(scratch_path, 0600));
 }
 
 static void head_stops_at_its_maximum(void **state)
@@ -110,12 +95,12 @@ static void head_stops_at_its_maximum(void **state)
 	size_t len = 99;
 
 	(void)state;
-	put(STR("abcdef"));
-	assert_ok(file_read_head(path, out, 3, &len, NULL));
+	scratch_put(STR("abcdef"));
+	assert_ok(file_read_head(scratch_path, out, 3, &len, NULL));
 	assert_int_equal(len, 3);
 	assert_memory_equal(out, "abc_", 4);
-	put(STR("z"));
-	assert_ok(file_read_head(path, out, 3, &len, NULL));
+	scratch_put(STR("z"));
+	assert_ok(file_read_head(scratch_path, out, 3, &len, NULL));
 	assert_int_equal(len, 1);
 	assert_memory_equal(out, "zbc_", 4);
 }
@@ -138,29 +123,13 @@ static void mode_is_that_of_the_file(void **state)
 	uint32_t mode = 0;
 
 	(void)state;
-	assert_int_equal(chmod(path, 0640), 0);
-	assert_ok(file_mode(path, &mode, NULL));
+	assert_int_equal(chmod(scratch_path, 0640), 0);
+	assert_ok(file_mode(scratch_path, &mode, NULL));
 	assert_int_equal(mode, S_IFREG | 0640);
 	assert_int_equal(file_mode("/nonexistent", &mode, &detail),
 	                 ERR_NOT_FOUND);
 	assert_int_equal(mode, S_IFREG | 0640);
 	assert_non_null(strstr(detail.text, "/nonexistent"));
-}
-
-static int make_file(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	if (fd < 0)
-		return -1;
-	return close(fd);
-}
-
-static int remove_file(void **state)
-{
-	(void)state;
-	return unlink(path);
 }
 
 int main(void)
@@ -177,6 +146,6 @@ int main(void)
 		cmocka_unit_test(mode_is_that_of_the_file),
 	};
 
-	return cmocka_run_group_tests_name("file", tests, make_file,
-	                                   remove_file);
+	return cmocka_run_group_tests_name("file", tests, scratch_make,
+	                                   scratch_drop);
 }

@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/files.h"
+#include "unit/scratch.h"
 #include "unit/unit.h"
 
-static char path[] = "/tmp/test_files.XXXXXX";
-
-/* put makes the file on the disk hold |text|. */
-static void put(const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_ok(fclose(f));
-}
-
-/* expect reads |path| and compares. */
+/* expect reads |scratch_path| and compares. */
 static void expect(const struct files *f, const char *text)
 {
 	size_t len = 0;
@@ -29,11 +16,12 @@ static void expect(const struct files *f, const char *text)
 
 	buf_init(&out, 100);
 	assert_ok(buf_adds(&out, "+"));
-	assert_ok(files_read(f, path, &out, NULL));
+	assert_ok(files_read(f, scratch_path, &out, NULL));
 	assert_int_equal(out.len, 1 + strlen(text));
 	assert_memory_equal(out.data + 1, text, strlen(text));
 	buf_reset(&out);
-	assert_ok(files_read_head(f, path, head, sizeof(head), &len, NULL));
+	assert_ok(files_read_head(f, scratch_path, head, sizeof(head), &len,
+	                          NULL));
 	assert_int_equal(len, strlen(text) < 3 ? strlen(text) : 3);
 	assert_memory_equal(head, text, len);
 }
@@ -44,15 +32,15 @@ static void kept_file_outlives_the_disk(void **state)
 	uint32_t mode = 0;
 
 	(void)state;
-	put("first");
-	assert_int_equal(chmod(path, 0600), 0);
-	files_keep(&f, path);
-	put("second, which nobody asked for");
-	assert_int_equal(chmod(path, 0644), 0);
+	scratch_put(STR("first"));
+	assert_int_equal(chmod(scratch_path, 0600), 0);
+	files_keep(&f, scratch_path);
+	scratch_put(STR("second, which nobody asked for"));
+	assert_int_equal(chmod(scratch_path, 0644), 0);
 	expect(&f, "first");
-	assert_ok(files_mode(&f, path, &mode, NULL));
+	assert_ok(files_mode(&f, scratch_path, &mode, NULL));
 	assert_int_equal(mode, S_IFREG | 0600);
-	assert_false(files_is_exposed(&f, path));
+	assert_false(files_is_exposed(&f, scratch_path));
 	files_done(&f);
 	assert_int_equal(f.count, 0);
 }
@@ -62,13 +50,13 @@ static void file_that_is_not_kept_is_read_from_the_disk(void **state)
 	struct files f = { 0 };
 
 	(void)state;
-	put("on disk");
-	assert_int_equal(chmod(path, 0604), 0);
+	scratch_put(STR("on disk"));
+	assert_int_equal(chmod(scratch_path, 0604), 0);
 	assert_ok(files_put(&f, STR("/another"), 0600, STR("kept")));
 	expect(&f, "on disk");
 	expect(NULL, "on disk");
-	assert_true(files_is_exposed(&f, path));
-	assert_true(files_is_exposed(NULL, path));
+	assert_true(files_is_exposed(&f, scratch_path));
+	assert_true(files_is_exposed(NULL, scratch_path));
 	files_done(&f);
 }
 
@@ -77,12 +65,14 @@ static void later_content_takes_the_place(void **state)
 	struct files f = { 0 };
 
 	(void)state;
-	put("on disk");
-	assert_ok(files_put(&f, str_of(path), S_IFREG | 0600, STR("one")));
-	assert_ok(files_put(&f, str_of(path), S_IFREG | 0604, STR("two")));
+	scratch_put(STR("on disk"));
+	assert_ok(files_put(&f, str_of(scratch_path), S_IFREG | 0600,
+	                    STR("one")));
+	assert_ok(files_put(&f, str_of(scratch_path), S_IFREG | 0604,
+	                    STR("two")));
 	assert_int_equal(f.count, 1);
 	expect(&f, "two");
-	assert_true(files_is_exposed(&f, path));
+	assert_true(files_is_exposed(&f, scratch_path));
 	files_done(&f);
 }
 
@@ -115,34 +105,19 @@ static void larger_than_the_ceiling_adds_nothing(void **state)
 
 	(void)state;
 	assert_non_null(big);
-	assert_int_equal(
-		files_put(&f, str_of(path), 0600, str_new(big, FILES_MAX + 1)),
-		ERR_LIMIT);
+	assert_int_equal(files_put(&f, str_of(scratch_path), 0600,
+	                           str_new(big, FILES_MAX + 1)),
+	                 ERR_LIMIT);
 	assert_int_equal(f.count, 0);
-	assert_ok(files_put(&f, str_of(path), 0600, STR("12345")));
+	assert_ok(files_put(&f, str_of(scratch_path), 0600, STR("12345")));
 	buf_init(&out, 4);
-	assert_int_equal(files_read(&f, path, &out, &detail), ERR_LIMIT);
-	assert_string_equal(detail.text + strlen(path),
+	assert_int_equal(files_read(&f, scratch_path, &out, &detail),
+	                 ERR_LIMIT);
+	assert_string_equal(detail.text + strlen(scratch_path),
 	                    ": larger than 4 bytes");
 	assert_int_equal(out.len, 0);
 	files_done(&f);
 	free(big);
-}
-
-static int make_file(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	if (fd < 0)
-		return -1;
-	return close(fd);
-}
-
-static int drop_file(void **state)
-{
-	(void)state;
-	return unlink(path);
 }
 
 int main(void)
@@ -155,5 +130,5 @@ int main(void)
 		cmocka_unit_test(larger_than_the_ceiling_adds_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, make_file, drop_file);
+	return cmocka_run_group_tests(tests, scratch_make, scratch_drop);
 }

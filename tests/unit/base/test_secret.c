@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,11 +7,11 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "unit/scratch.h"
 #include "unit/unit.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static char path[] = "/tmp/test_secret.XXXXXX";
 static char big[65536 + 2];
 
 static void holds_any_bytes_and_a_copy_of_its_own(void **state)
@@ -198,14 +197,8 @@ static void pages_of_before_a_fork_are_not_used_in_the_child(void **state)
 static int read_line(struct str content, struct secret **s_r,
                      struct err_detail *detail)
 {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	if (content.len > 0)
-		assert_int_equal(fwrite(content.data, 1, content.len, f),
-		                 content.len);
-	assert_ok(fclose(f));
-	return secret_read_line(NULL, path, s_r, detail);
+	scratch_put(content);
+	return secret_read_line(NULL, scratch_path, s_r, detail);
 }
 
 static void read_line_drops_the_line_end_and_what_follows(void **state)
@@ -259,29 +252,13 @@ static void read_line_names_the_file_and_never_its_content(void **state)
 	memset(big, 'x', sizeof(big));
 	assert_int_equal(read_line(str_new(big, 65537), &s, &detail),
 	                 ERR_LIMIT);
-	assert_non_null(strstr(detail.text, path));
+	assert_non_null(strstr(detail.text, scratch_path));
 	assert_null(strstr(detail.text, "xxxxxxx"));
 	assert_int_equal(secret_read_line(NULL, "/nonexistent", &s, &detail),
 	                 ERR_NOT_FOUND);
 	assert_non_null(strstr(detail.text, "/nonexistent"));
 	assert_int_equal(secret_read_line(NULL, "/", &s, NULL), ERR_IO);
 	assert_null(s);
-}
-
-static int make_file(void **state)
-{
-	int fd = mkstemp(path);
-
-	(void)state;
-	if (fd < 0)
-		return -1;
-	return close(fd);
-}
-
-static int remove_file(void **state)
-{
-	(void)state;
-	return unlink(path);
 }
 
 int main(void)
@@ -304,6 +281,6 @@ int main(void)
 			read_line_names_the_file_and_never_its_content),
 	};
 
-	return cmocka_run_group_tests_name("secret", tests, make_file,
-	                                   remove_file);
+	return cmocka_run_group_tests_name("secret", tests, scratch_make,
+	                                   scratch_drop);
 }

@@ -189,6 +189,11 @@ void end_done(struct end *e)
 	buf_reset(&e->got);
 }
 
+void end_write(struct end *e, struct str bytes)
+{
+	assert(stream_write(e->stream, bytes) == ERR_OK);
+}
+
 bool end_is_open(void *arg)
 {
 	const struct end *e = arg;
@@ -282,4 +287,15 @@ void pair_done(struct pair *p)
 	testcert_free(&p->cert);
 	testcert_free(&p->ca);
 	testnet_done(&p->net);
+}
+
+void pair_each(pair_rule_fn *rule)
+{
+	struct pair p;
+
+	for (enum kind kind = PLAIN; kind < KINDS; kind++) {
+		pair_open(&p, kind);
+		rule(&p, kind);
+		pair_done(&p);
+	}
 }

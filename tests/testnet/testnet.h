@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -68,6 +69,9 @@ void testnet_pair(int fds_r[2]);
 void end_init(struct end *e, struct testnet *net, struct stream *stream);
 void end_done(struct end *e);
 
+/* end_write writes all of |bytes|. */
+void end_write(struct end *e, struct str bytes);
+
 /* Conditions for testnet_run; |arg| is a struct end. */
 bool end_is_open(void *arg);
 bool end_has_eof(void *arg);
@@ -97,6 +101,10 @@ struct pair {
 void pair_init(struct pair *p, enum kind kind);
 void pair_open(struct pair *p, enum kind kind);
 void pair_done(struct pair *p);
+
+/* pair_each gives |rule| an open pair of each kind. */
+typedef void pair_rule_fn(struct pair *p, enum kind kind);
+void pair_each(pair_rule_fn *rule);
 
 /* pair_is_open: both had on_open; a condition, |arg| is a struct pair. */
 bool pair_is_open(void *arg);

@@ -12,25 +12,6 @@
 #include "testnet/testnet.h"
 #include "unit/unit.h"
 
-typedef void rule_fn(struct pair *p, enum kind kind);
-
-/* each_kind gives |rule| an open pair of each kind. */
-static void each_kind(rule_fn *rule)
-{
-	struct pair p;
-
-	for (enum kind kind = PLAIN; kind < KINDS; kind++) {
-		pair_open(&p, kind);
-		rule(&p, kind);
-		pair_done(&p);
-	}
-}
-
-static void write_all(struct end *e, struct str bytes)
-{
-	assert_ok(stream_write(e->stream, bytes));
-}
-
 /* fill makes a text in which no part looks like another. */
 static void fill(char *block, size_t len)
 {
@@ -42,8 +23,8 @@ static void echo_rule(struct pair *p, enum kind kind)
 {
 	assert_int_equal(stream_is_tls(p->server.stream), kind != PLAIN);
 	p->server.echo = true;
-	write_all(&p->client, STR("hel"));
-	write_all(&p->client, STR("lo"));
+	end_write(&p->client, STR("hel"));
+	end_write(&p->client, STR("lo"));
 	assert_int_equal(stream_pending(p->client.stream), 5);
 	end_wait(&p->client, 5);
 	assert_str(buf_str(&p->client.got), "hello");
@@ -57,7 +38,7 @@ static void echo_rule(struct pair *p, enum kind kind)
 static void echo(void **state)
 {
 	(void)state;
-	each_kind(echo_rule);
+	pair_each(echo_rule);
 }
 
 static void events_never_come_from_inside_a_call(void **state)
@@ -67,7 +48,7 @@ static void events_never_come_from_inside_a_call(void **state)
 	(void)state;
 	pair_init(&p, PLAIN);
 	assert_int_equal(p.client.opens, 0);
-	write_all(&p.client, STR("x"));
+	end_write(&p.client, STR("x"));
 	stream_resume(p.client.stream);
 	assert_int_equal(p.client.events, 0);
 	end_wait(&p.server, 1);
@@ -107,15 +88,15 @@ static void every_split_rule(struct pair *p, enum kind kind)
 
 	(void)kind;
 	for (size_t at = 1; at < text.len; at++) {
-		write_all(&p->client, str_sub(text, 0, at));
+		end_write(&p->client, str_sub(text, 0, at));
 		end_wait(&p->server, at);
-		write_all(&p->client, str_sub(text, at, text.len));
+		end_write(&p->client, str_sub(text, at, text.len));
 		end_wait(&p->server, text.len);
 		assert_true(str_eq(buf_str(&p->server.got), text));
 		buf_reset(&p->server.got);
 	}
 	for (size_t at = 0; at < text.len; at++) {
-		write_all(&p->client, str_sub(text, at, 1));
+		end_write(&p->client, str_sub(text, at, 1));
 		testnet_spin(&p->net, 2);
 	}
 	end_wait(&p->server, text.len);
@@ -125,17 +106,17 @@ static void every_split_rule(struct pair *p, enum kind kind)
 static void every_split(void **state)
 {
 	(void)state;
-	each_kind(every_split_rule);
+	pair_each(every_split_rule);
 }
 
 static void partial_consume_rule(struct pair *p, enum kind kind)
 {
 	(void)kind;
 	p->server.take_max = 3;
-	write_all(&p->client, STR("abcdefgh"));
+	end_write(&p->client, STR("abcdefgh"));
 	end_wait(&p->server, 3);
 	/* It paused itself: neither the rest nor news come, nor the end. */
-	write_all(&p->client, STR("ij"));
+	end_write(&p->client, STR("ij"));
 	stream_close(&p->client.stream);
 	testnet_spin(&p->net, 20);
 	assert_str(buf_str(&p->server.got), "abc");
@@ -154,14 +135,14 @@ static void partial_consume_rule(struct pair *p, enum kind kind)
 static void partial_consume(void **state)
 {
 	(void)state;
-	each_kind(partial_consume_rule);
+	pair_each(partial_consume_rule);
 }
 
 static void pause_rule(struct pair *p, enum kind kind)
 {
 	(void)kind;
 	stream_pause(p->server.stream);
-	write_all(&p->client, STR("abc"));
+	end_write(&p->client, STR("abc"));
 	testnet_spin(&p->net, 20);
 	assert_int_equal(p->server.got.len, 0);
 	stream_resume(p->server.stream);
@@ -171,7 +152,7 @@ static void pause_rule(struct pair *p, enum kind kind)
 static void pause_and_resume(void **state)
 {
 	(void)state;
-	each_kind(pause_rule);
+	pair_each(pause_rule);
 }
 
 /* Many records at once: what TLS read ahead makes no descriptor readable. */
@@ -181,7 +162,7 @@ static void large_rule(struct pair *p, enum kind kind)
 
 	(void)kind;
 	fill(block, sizeof(block));
-	write_all(&p->client, str_new(block, sizeof(block)));
+	end_write(&p->client, str_new(block, sizeof(block)));
 	end_wait(&p->server, sizeof(block));
 	assert_memory_equal(p->server.got.data, block, sizeof(block));
 	assert_int_equal(stream_pending(p->client.stream), 0);
@@ -190,7 +171,7 @@ static void large_rule(struct pair *p, enum kind kind)
 static void large_transfer(void **state)
 {
 	(void)state;
-	each_kind(large_rule);
+	pair_each(large_rule);
 }
 
 static void slow_owner_rule(struct pair *p, enum kind kind)
@@ -201,7 +182,7 @@ static void slow_owner_rule(struct pair *p, enum kind kind)
 	fill(block, sizeof(block));
 	p->server.take_max = 999;
 	p->server.resume_later = true;
-	write_all(&p->client, str_new(block, sizeof(block)));
+	end_write(&p->client, str_new(block, sizeof(block)));
 	end_wait(&p->server, sizeof(block));
 	assert_memory_equal(p->server.got.data, block, sizeof(block));
 }
@@ -209,7 +190,7 @@ static void slow_owner_rule(struct pair *p, enum kind kind)
 static void slow_owner(void **state)
 {
 	(void)state;
-	each_kind(slow_owner_rule);
+	pair_each(slow_owner_rule);
 }
 
 static bool has_drained(void *arg)
@@ -227,7 +208,7 @@ static size_t stuff(struct end *e)
 
 	fill(block, sizeof(block));
 	while (stream_pending(e->stream) <= STREAM_HIGH_WATER) {
-		write_all(e, str_new(block, 256 * 1024));
+		end_write(e, str_new(block, 256 * 1024));
 		total += 256 * 1024;
 		testnet_spin(e->net, 20);
 	}
@@ -252,7 +233,7 @@ static void back_pressure_rule(struct pair *p, enum kind kind)
 		ERR_LIMIT);
 	assert_int_equal(stream_pending(p->client.stream),
 	                 STREAM_OUTPUT_MAX - room);
-	write_all(&p->client, str_new(block, room));
+	end_write(&p->client, str_new(block, room));
 	stream_resume(p->server.stream);
 	testnet_run(&p->net, has_drained, &p->client);
 	assert_true(stream_pending(p->client.stream) <= STREAM_LOW_WATER);
@@ -263,7 +244,7 @@ static void back_pressure_rule(struct pair *p, enum kind kind)
 static void back_pressure(void **state)
 {
 	(void)state;
-	each_kind(back_pressure_rule);
+	pair_each(back_pressure_rule);
 }
 
 /* One stream with much to say does not keep another waiting. */
@@ -281,8 +262,8 @@ static void fair_turns(void **state)
 	end_init(&a, &p.net, stream_accepted(p.net.loop, fds[0], NULL));
 	end_init(&b, &p.net, stream_accepted(p.net.loop, fds[1], NULL));
 	testnet_run(&p.net, end_is_open, &b);
-	write_all(&p.client, str_new(block, sizeof(block)));
-	write_all(&a, STR("x"));
+	end_write(&p.client, str_new(block, sizeof(block)));
+	end_write(&a, STR("x"));
 	end_wait(&b, 1);
 	assert_true(p.server.got.len < sizeof(block));
 	end_wait(&p.server, sizeof(block));
@@ -304,7 +285,7 @@ static void take_fd(void **state)
 	pair_done(&p);
 
 	pair_open(&p, PLAIN);
-	write_all(&p.server, STR("x"));
+	end_write(&p.server, STR("x"));
 	assert_int_equal(stream_take_fd(&p.server.stream), -1);
 	end_wait(&p.client, 1);
 	fd = stream_take_fd(&p.server.stream);
@@ -313,7 +294,7 @@ static void take_fd(void **state)
 	testnet_spin(&p.net, 2);
 	assert_int_equal(send(fd, "y", 1, 0), 1);
 	end_wait(&p.client, 2);
-	write_all(&p.client, STR("z"));
+	end_write(&p.client, STR("z"));
 	testnet_spin(&p.net, 2);
 	assert_int_equal(recv(fd, &byte, 1, 0), 1);
 	assert_ok(close(fd));

@@ -14,24 +14,6 @@
 #include "testnet/testnet.h"
 #include "unit/unit.h"
 
-typedef void rule_fn(struct pair *p, enum kind kind);
-
-static void each_kind(rule_fn *rule)
-{
-	struct pair p;
-
-	for (enum kind kind = PLAIN; kind < KINDS; kind++) {
-		pair_open(&p, kind);
-		rule(&p, kind);
-		pair_done(&p);
-	}
-}
-
-static void write_all(struct end *e, struct str bytes)
-{
-	assert_ok(stream_write(e->stream, bytes));
-}
-
 /* try_write does not care: the connection is about to be found lost. */
 static void try_write(struct end *e, struct str bytes)
 {
@@ -44,12 +26,12 @@ static void try_write(struct end *e, struct str bytes)
 static void half_close_rule(struct pair *p, enum kind kind)
 {
 	(void)kind;
-	write_all(&p->client, STR("a1 LOGOUT\r\n"));
+	end_write(&p->client, STR("a1 LOGOUT\r\n"));
 	stream_close(&p->client.stream);
 	testnet_run(&p->net, end_has_eof, &p->server);
 	assert_str(buf_str(&p->server.got), "a1 LOGOUT\r\n");
 	assert_int_equal(p->server.errors, 0);
-	write_all(&p->server, STR("* BYE\r\n"));
+	end_write(&p->server, STR("* BYE\r\n"));
 	stream_close(&p->server.stream);
 	testnet_spin(&p->net, 20);
 	assert_int_equal(p->server.eofs, 1);
@@ -59,7 +41,7 @@ static void half_close_rule(struct pair *p, enum kind kind)
 static void half_close(void **state)
 {
 	(void)state;
-	each_kind(half_close_rule);
+	pair_each(half_close_rule);
 }
 
 static void close_sends_all_rule(struct pair *p, enum kind kind)
@@ -69,7 +51,7 @@ static void close_sends_all_rule(struct pair *p, enum kind kind)
 	(void)kind;
 	for (size_t i = 0; i < sizeof(block); i++)
 		block[i] = (char)(i * 3 + i / 257);
-	write_all(&p->client, str_new(block, sizeof(block)));
+	end_write(&p->client, str_new(block, sizeof(block)));
 	stream_close(&p->client.stream);
 	testnet_run(&p->net, end_has_eof, &p->server);
 	assert_int_equal(p->server.got.len, sizeof(block));
@@ -79,7 +61,7 @@ static void close_sends_all_rule(struct pair *p, enum kind kind)
 static void close_sends_all(void **state)
 {
 	(void)state;
-	each_kind(close_sends_all_rule);
+	pair_each(close_sends_all_rule);
 }
 
 /*
@@ -92,12 +74,12 @@ static void last_words_rule(struct pair *p, enum kind kind)
 
 	(void)kind;
 	stream_pause(p->server.stream);
-	write_all(&p->client, str_new(block, sizeof(block)));
+	end_write(&p->client, str_new(block, sizeof(block)));
 	testnet_spin(&p->net, 20);
-	write_all(&p->server, STR("* BYE too much\r\n"));
+	end_write(&p->server, STR("* BYE too much\r\n"));
 	stream_close(&p->server.stream);
 	testnet_spin(&p->net, 5);
-	write_all(&p->client, str_new(block, sizeof(block)));
+	end_write(&p->client, str_new(block, sizeof(block)));
 	testnet_run(&p->net, end_has_eof, &p->client);
 	assert_str(buf_str(&p->client.got), "* BYE too much\r\n");
 	assert_int_equal(p->client.errors, 0);
@@ -106,13 +88,13 @@ static void last_words_rule(struct pair *p, enum kind kind)
 static void last_words_arrive(void **state)
 {
 	(void)state;
-	each_kind(last_words_rule);
+	pair_each(last_words_rule);
 }
 
 static void abort_rule(struct pair *p, enum kind kind)
 {
 	(void)kind;
-	write_all(&p->client, STR("x"));
+	end_write(&p->client, STR("x"));
 	stream_abort(&p->client.stream);
 	assert_null(p->client.stream);
 	testnet_run(&p->net, end_has_error, &p->server);
@@ -128,7 +110,7 @@ static void abort_rule(struct pair *p, enum kind kind)
 static void abort_resets(void **state)
 {
 	(void)state;
-	each_kind(abort_rule);
+	pair_each(abort_rule);
 }
 
 /* What the peer said before it left is heard, although writing fails. */
@@ -137,7 +119,7 @@ static void words_before_the_loss_rule(struct pair *p, enum kind kind)
 	(void)kind;
 	stream_pause(p->client.stream);
 	testnet_spin(&p->net, 2);
-	write_all(&p->server, STR("* BYE\r\n"));
+	end_write(&p->server, STR("* BYE\r\n"));
 	stream_close(&p->server.stream);
 	testnet_spin(&p->net, 5);
 	streams_finish(p->net.loop); /* the server's end is gone for good */
@@ -157,7 +139,7 @@ static void words_before_the_loss_rule(struct pair *p, enum kind kind)
 static void words_before_the_loss(void **state)
 {
 	(void)state;
-	each_kind(words_before_the_loss_rule);
+	pair_each(words_before_the_loss_rule);
 }
 
 /* After the peer's end nobody reads; a lost way out must show all the same. */
@@ -206,7 +188,7 @@ static void close_inside_events(void **state)
 			p.server.abort_in_data = where == 2;
 			p.server.close_in_eof = where == 3;
 			p.server.close_in_error = where == 4;
-			write_all(&p.client, STR("hello"));
+			end_write(&p.client, STR("hello"));
 			testnet_run(&p.net, end_is_open, &p.client);
 			if (where >= 3)
 				end_wait(&p.server, 5);
@@ -314,7 +296,7 @@ static void no_trace_rule(struct pair *p, enum kind kind)
 	/* Never in one piece in the program itself. */
 	len = (size_t)snprintf(password, sizeof(password), "corr%s%d-staple%d",
 	                       "ect-horse-", (int)kind + 4711, (int)kind);
-	write_all(&p->client, str_new(password, len));
+	end_write(&p->client, str_new(password, len));
 	assert_true(occurrences(password, len) > 0);
 	end_wait(&p->server, len);
 	buf_reset(&p->server.got);
@@ -322,7 +304,7 @@ static void no_trace_rule(struct pair *p, enum kind kind)
 
 	/* Nor after it was kept, and delivered again. */
 	p->server.take_max = 1;
-	write_all(&p->client, str_new(password, len));
+	end_write(&p->client, str_new(password, len));
 	end_wait(&p->server, 1);
 	assert_true(occurrences(password + 1, len - 1) > 0);
 	p->server.take_max = 0;
@@ -334,7 +316,7 @@ static void no_trace_rule(struct pair *p, enum kind kind)
 
 	/* Nor when the connection ends before it was taken. */
 	stream_pause(p->server.stream);
-	write_all(&p->client, str_new(password, len));
+	end_write(&p->client, str_new(password, len));
 	stream_abort(&p->client.stream);
 	stream_abort(&p->server.stream);
 	testnet_spin(&p->net, 3);
@@ -348,7 +330,7 @@ static void no_trace_of_a_password(void **state)
 #if defined(__SANITIZE_ADDRESS__)
 	skip(); /* red zones and quarantine are not ours */
 #endif
-	each_kind(no_trace_rule);
+	pair_each(no_trace_rule);
 }
 
 int main(void)

@@ -17,17 +17,6 @@
 #include "testnet/testnet.h"
 #include "unit/unit.h"
 
-/* A CA, a certificate of it, and whatever contexts a test makes. */
-struct set {
-	struct testnet net;
-	struct testcert *ca;
-	struct testcert *cert;
-	struct tls_ctx *server_tls;
-	struct tls_ctx *client_tls;
-	struct end server;
-	struct end client;
-};
-
 static struct testcert *issue(const struct testcert *ca, const char *names)
 {
 	const struct testcert_opts opts = { .issuer = ca, .names = names };
@@ -42,133 +31,123 @@ static struct testcert *make_ca(void)
 	return testcert_new(&opts);
 }
 
-static void set_init(struct set *s)
+/* begin makes a CA, a certificate of it and contexts; nothing is connected. */
+static void begin(struct pair *p)
 {
-	*s = (struct set){ 0 };
-	testnet_init(&s->net);
-	s->ca = make_ca();
-	s->cert = issue(s->ca, "mail.example.org,127.0.0.1");
-	s->server_tls = testcert_server(s->cert, "imap");
-	s->client_tls = testcert_client(s->ca, NULL);
+	*p = (struct pair){ 0 };
+	testnet_init(&p->net);
+	p->ca = make_ca();
+	p->cert = issue(p->ca, "mail.example.org,127.0.0.1");
+	p->server_tls = testcert_server(p->cert, "imap");
+	p->client_tls = testcert_client(p->ca, NULL);
 }
 
-static void set_done(struct set *s)
-{
-	end_done(&s->server);
-	end_done(&s->client);
-	tls_ctx_free(&s->server_tls);
-	tls_ctx_free(&s->client_tls);
-	testcert_free(&s->cert);
-	testcert_free(&s->ca);
-	testnet_done(&s->net);
-}
-
-/* use replaces a context of the set. */
+/* use replaces a context of the pair. */
 static void use(struct tls_ctx **slot, struct tls_ctx *ctx)
 {
 	tls_ctx_free(slot);
 	*slot = ctx;
 }
 
-static void connect_as(struct set *s, const char *name)
+static void connect_as(struct pair *p, const char *name)
 {
 	int fds[2];
 
-	end_done(&s->server);
-	end_done(&s->client);
+	end_done(&p->server);
+	end_done(&p->client);
 	testnet_pair(fds);
-	end_init(&s->server, &s->net,
-	         stream_accepted(s->net.loop, fds[0], s->server_tls));
-	end_init(&s->client, &s->net,
-	         stream_connected(s->net.loop, fds[1], s->client_tls, name));
+	end_init(&p->server, &p->net,
+	         stream_accepted(p->net.loop, fds[0], p->server_tls));
+	end_init(&p->client, &p->net,
+	         stream_connected(p->net.loop, fds[1], p->client_tls, name));
 }
 
 static bool both_settled(void *arg)
 {
-	const struct set *s = arg;
+	const struct pair *p = arg;
 
-	return s->server.opens + s->server.errors > 0 &&
-	       s->client.opens + s->client.errors > 0;
+	return p->server.opens + p->server.errors > 0 &&
+	       p->client.opens + p->client.errors > 0;
 }
 
-static void settle(struct set *s, const char *name)
+static void settle(struct pair *p, const char *name)
 {
-	connect_as(s, name);
-	testnet_run(&s->net, both_settled, s);
+	connect_as(p, name);
+	testnet_run(&p->net, both_settled, p);
 }
 
-/* What the certificate of the set is for. */
+/* What the certificate of the pair is for. */
 #define WRONG "certificate is for mail.example.org, 127.0.0.1, not "
 
 /* expect_refusal wants the client to refuse in these words, and the server to
  * be told. */
-static void expect_refusal(struct set *s, const char *name, const char *why,
+static void expect_refusal(struct pair *p, const char *name, const char *why,
                            const char *server_why)
 {
-	connect_as(s, name);
-	testnet_run(&s->net, end_has_error, &s->client);
-	assert_int_equal(s->client.rc, ERR_UNTRUSTED);
-	assert_string_equal(s->client.why, why);
-	assert_int_equal(s->client.opens, 0);
-	stream_close(&s->client.stream);
-	testnet_run(&s->net, end_has_error, &s->server);
-	assert_int_equal(s->server.rc, ERR_TLS);
-	assert_string_equal(s->server.why, server_why);
+	connect_as(p, name);
+	testnet_run(&p->net, end_has_error, &p->client);
+	assert_int_equal(p->client.rc, ERR_UNTRUSTED);
+	assert_string_equal(p->client.why, why);
+	assert_int_equal(p->client.opens, 0);
+	stream_close(&p->client.stream);
+	testnet_run(&p->net, end_has_error, &p->server);
+	assert_int_equal(p->server.rc, ERR_TLS);
+	assert_string_equal(p->server.why, server_why);
 }
 
 /* --- connections ---------------------------------------------------------- */
 
 static void names_and_addresses_match(void **state)
 {
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
-	settle(&s, "mail.example.org");
-	assert_int_equal(s.client.opens, 1);
-	settle(&s, "MAIL.example.org.");
-	assert_int_equal(s.client.opens, 1);
-	settle(&s, "127.0.0.1");
-	assert_int_equal(s.client.opens, 1);
-	set_done(&s);
+	begin(&p);
+	settle(&p, "mail.example.org");
+	assert_int_equal(p.client.opens, 1);
+	settle(&p, "MAIL.example.org.");
+	assert_int_equal(p.client.opens, 1);
+	settle(&p, "127.0.0.1");
+	assert_int_equal(p.client.opens, 1);
+	pair_done(&p);
 }
 
 static void wrong_name(void **state)
 {
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
-	expect_refusal(&s, "imap.example.org", WRONG "imap.example.org",
+	begin(&p);
+	expect_refusal(&p, "imap.example.org", WRONG "imap.example.org",
 	               "tls alert: bad certificate (42)");
-	expect_refusal(&s, "127.0.0.2", WRONG "127.0.0.2",
+	expect_refusal(&p, "127.0.0.2", WRONG "127.0.0.2",
 	               "tls alert: bad certificate (42)");
-	expect_refusal(&s, "::1", WRONG "0:0:0:0:0:0:0:1",
+	expect_refusal(&p, "::1", WRONG "0:0:0:0:0:0:0:1",
 	               "tls alert: bad certificate (42)");
 	/* Never "any name", however odd it is. */
-	expect_refusal(&s, "", WRONG "invalid.invalid",
+	expect_refusal(&p, "", WRONG "invalid.invalid",
 	               "tls alert: bad certificate (42)");
-	set_done(&s);
+	pair_done(&p);
 }
 
 static void untrusted(void **state)
 {
 	struct testcert *stranger = issue(NULL, "Another CA");
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
-	use(&s.client_tls, testcert_client(stranger, NULL));
-	expect_refusal(&s, "mail.example.org",
+	begin(&p);
+	use(&p.client_tls, testcert_client(stranger, NULL));
+	expect_refusal(&p, "mail.example.org",
 	               "certificate not trusted: issuer \"Test CA\" unknown",
 	               "tls alert: unknown CA (48)");
 	testcert_free(&stranger);
-	set_done(&s);
+	pair_done(&p);
 }
 
 static void expired(void **state)
 {
-	struct set s;
+	struct pair p;
 	struct testcert_opts opts = { .names = "mail.example.org",
 		                      .from_s = -7200,
 		                      .to_s = -60 };
@@ -176,22 +155,22 @@ static void expired(void **state)
 	char day[16];
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	certificate_day(((int64_t)time(NULL) + opts.to_s) * 1000, day);
 	(void)snprintf(why, sizeof(why), "certificate for %s expired on %s",
 	               opts.names, day);
-	opts.issuer = s.ca;
-	testcert_free(&s.cert);
-	s.cert = testcert_new(&opts);
-	use(&s.server_tls, testcert_server(s.cert, NULL));
-	expect_refusal(&s, "mail.example.org", why,
+	opts.issuer = p.ca;
+	testcert_free(&p.cert);
+	p.cert = testcert_new(&opts);
+	use(&p.server_tls, testcert_server(p.cert, NULL));
+	expect_refusal(&p, "mail.example.org", why,
 	               "tls alert: certificate expired (45)");
-	set_done(&s);
+	pair_done(&p);
 }
 
 static void not_yet_valid(void **state)
 {
-	struct set s;
+	struct pair p;
 	struct testcert_opts opts = { .names = "mail.example.org",
 		                      .from_s = 86400,
 		                      .to_s = 2 * 86400 };
@@ -199,18 +178,18 @@ static void not_yet_valid(void **state)
 	char day[16];
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	certificate_day(((int64_t)time(NULL) + opts.from_s) * 1000, day);
 	(void)snprintf(why, sizeof(why),
 	               "certificate for %s is not valid before %s", opts.names,
 	               day);
-	opts.issuer = s.ca;
-	testcert_free(&s.cert);
-	s.cert = testcert_new(&opts);
-	use(&s.server_tls, testcert_server(s.cert, NULL));
-	expect_refusal(&s, "mail.example.org", why,
+	opts.issuer = p.ca;
+	testcert_free(&p.cert);
+	p.cert = testcert_new(&opts);
+	use(&p.server_tls, testcert_server(p.cert, NULL));
+	expect_refusal(&p, "mail.example.org", why,
 	               "tls alert: bad certificate (42)");
-	set_done(&s);
+	pair_done(&p);
 }
 
 /* Nobody signed it but itself, and the operator reads which key is for that. */
@@ -219,186 +198,186 @@ static void self_signed(void **state)
 	struct tls_client_opts opts = { .verify = true,
 		                        .ca_key = "backend.ca" };
 	struct tls_ctx *ctx = NULL;
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
-	opts.ca_file = testcert_file(s.ca);
+	begin(&p);
+	opts.ca_file = testcert_file(p.ca);
 	assert_ok(tls_client_new(&opts, &ctx, NULL));
-	use(&s.client_tls, ctx);
-	testcert_free(&s.cert);
-	s.cert = issue(NULL, "mail.example.org");
-	use(&s.server_tls, testcert_server(s.cert, NULL));
-	expect_refusal(&s, "mail.example.org",
+	use(&p.client_tls, ctx);
+	testcert_free(&p.cert);
+	p.cert = issue(NULL, "mail.example.org");
+	use(&p.server_tls, testcert_server(p.cert, NULL));
+	expect_refusal(&p, "mail.example.org",
 	               "certificate not trusted: self-signed by "
 	               "\"mail.example.org\": set backend.ca",
 	               "tls alert: unknown CA (48)");
-	set_done(&s);
+	pair_done(&p);
 }
 
 /* A server whose port speaks no TLS. */
 static void not_tls_from_a_server(void **state)
 {
-	struct set s;
+	struct pair p;
 	int fds[2];
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	testnet_pair(fds);
-	end_init(&s.client, &s.net,
-	         stream_connected(s.net.loop, fds[0], s.client_tls, "x"));
-	end_init(&s.server, &s.net, stream_accepted(s.net.loop, fds[1], NULL));
-	assert_ok(stream_write(s.server.stream, STR("* OK hello\r\n")));
-	testnet_run(&s.net, end_has_error, &s.client);
-	assert_int_equal(s.client.rc, ERR_TLS);
+	end_init(&p.client, &p.net,
+	         stream_connected(p.net.loop, fds[0], p.client_tls, "x"));
+	end_init(&p.server, &p.net, stream_accepted(p.net.loop, fds[1], NULL));
+	assert_ok(stream_write(p.server.stream, STR("* OK hello\r\n")));
+	testnet_run(&p.net, end_has_error, &p.client);
+	assert_int_equal(p.client.rc, ERR_TLS);
 	assert_string_equal(
-		s.client.why,
+		p.client.why,
 		"the peer does not speak tls: wrong version number");
-	set_done(&s);
+	pair_done(&p);
 }
 
 /* The operator may name the server's own certificate as the anchor. */
 static void self_signed_anchor(void **state)
 {
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
-	testcert_free(&s.cert);
-	s.cert = issue(NULL, "mail.example.org");
-	use(&s.server_tls, testcert_server(s.cert, NULL));
-	use(&s.client_tls, testcert_client(s.cert, NULL));
-	settle(&s, "mail.example.org");
-	assert_int_equal(s.client.opens, 1);
-	set_done(&s);
+	begin(&p);
+	testcert_free(&p.cert);
+	p.cert = issue(NULL, "mail.example.org");
+	use(&p.server_tls, testcert_server(p.cert, NULL));
+	use(&p.client_tls, testcert_client(p.cert, NULL));
+	settle(&p, "mail.example.org");
+	assert_int_equal(p.client.opens, 1);
+	pair_done(&p);
 }
 
 static void verification_off(void **state)
 {
 	const struct tls_client_opts opts = { .verify = false };
 	struct tls_ctx *ctx = NULL;
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	assert_ok(tls_client_new(&opts, &ctx, NULL));
-	use(&s.client_tls, ctx);
-	settle(&s, "another.example.org");
-	assert_int_equal(s.client.opens, 1);
-	set_done(&s);
+	use(&p.client_tls, ctx);
+	settle(&p, "another.example.org");
+	assert_int_equal(p.client.opens, 1);
+	pair_done(&p);
 }
 
 static void alpn(void **state)
 {
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	/* Absent is fine. */
-	settle(&s, "mail.example.org");
-	assert_string_equal(stream_alpn(s.client.stream), "");
-	use(&s.client_tls, testcert_client(s.ca, "imap"));
-	settle(&s, "mail.example.org");
-	assert_string_equal(stream_alpn(s.client.stream), "imap");
-	assert_string_equal(stream_alpn(s.server.stream), "imap");
-	set_done(&s);
+	settle(&p, "mail.example.org");
+	assert_string_equal(stream_alpn(p.client.stream), "");
+	use(&p.client_tls, testcert_client(p.ca, "imap"));
+	settle(&p, "mail.example.org");
+	assert_string_equal(stream_alpn(p.client.stream), "imap");
+	assert_string_equal(stream_alpn(p.server.stream), "imap");
+	pair_done(&p);
 }
 
 static void alpn_of_a_stranger(void **state)
 {
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
-	use(&s.client_tls, testcert_client(s.ca, "http/1.1"));
-	connect_as(&s, "mail.example.org");
-	testnet_run(&s.net, end_has_error, &s.server);
-	assert_int_equal(s.server.rc, ERR_TLS);
-	stream_close(&s.server.stream);
-	testnet_run(&s.net, end_has_error, &s.client);
-	assert_string_equal(s.client.why,
+	begin(&p);
+	use(&p.client_tls, testcert_client(p.ca, "http/1.1"));
+	connect_as(&p, "mail.example.org");
+	testnet_run(&p.net, end_has_error, &p.server);
+	assert_int_equal(p.server.rc, ERR_TLS);
+	stream_close(&p.server.stream);
+	testnet_run(&p.net, end_has_error, &p.client);
+	assert_string_equal(p.client.why,
 	                    "tls alert: no application protocol (120)");
-	set_done(&s);
+	pair_done(&p);
 }
 
 static void alpn_required(void **state)
 {
 	const struct tls_client_opts opts = { .verify = false, .http2 = true };
 	struct tls_ctx *ctx = NULL;
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	assert_ok(tls_client_new(&opts, &ctx, NULL));
-	use(&s.client_tls, ctx);
-	use(&s.server_tls, testcert_server(s.cert, NULL));
-	connect_as(&s, "mail.example.org");
-	testnet_run(&s.net, end_has_error, &s.client);
-	assert_int_equal(s.client.rc, ERR_TLS);
-	assert_string_equal(s.client.why, "peer does not speak h2 (alpn)");
-	set_done(&s);
+	use(&p.client_tls, ctx);
+	use(&p.server_tls, testcert_server(p.cert, NULL));
+	connect_as(&p, "mail.example.org");
+	testnet_run(&p.net, end_has_error, &p.client);
+	assert_int_equal(p.client.rc, ERR_TLS);
+	assert_string_equal(p.client.why, "peer does not speak h2 (alpn)");
+	pair_done(&p);
 }
 
 static void not_tls_at_all(void **state)
 {
-	struct set s;
+	struct pair p;
 	int fds[2];
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	testnet_pair(fds);
-	end_init(&s.server, &s.net,
-	         stream_accepted(s.net.loop, fds[0], s.server_tls));
-	end_init(&s.client, &s.net, stream_accepted(s.net.loop, fds[1], NULL));
-	assert_ok(stream_write(s.client.stream, STR("GET / HTTP/1.1\r\n\r\n")));
-	testnet_run(&s.net, end_has_error, &s.server);
-	assert_int_equal(s.server.rc, ERR_TLS);
-	assert_string_equal(s.server.why,
+	end_init(&p.server, &p.net,
+	         stream_accepted(p.net.loop, fds[0], p.server_tls));
+	end_init(&p.client, &p.net, stream_accepted(p.net.loop, fds[1], NULL));
+	assert_ok(stream_write(p.client.stream, STR("GET / HTTP/1.1\r\n\r\n")));
+	testnet_run(&p.net, end_has_error, &p.server);
+	assert_int_equal(p.server.rc, ERR_TLS);
+	assert_string_equal(p.server.why,
 	                    "the peer does not speak tls: http request");
-	set_done(&s);
+	pair_done(&p);
 }
 
 static void min_version(void **state)
 {
 	struct tls_server_opts opts = { .min_version = "1.3" };
 	struct tls_ctx *ctx = NULL;
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
-	opts.certificate = testcert_pem(s.cert);
-	opts.key = testcert_key(s.cert);
+	begin(&p);
+	opts.certificate = testcert_pem(p.cert);
+	opts.key = testcert_key(p.cert);
 	assert_ok(tls_server_new(&opts, &ctx, NULL));
-	use(&s.server_tls, ctx);
-	testcert_tls12(s.client_tls);
-	connect_as(&s, "mail.example.org");
-	testnet_run(&s.net, end_has_error, &s.server);
-	stream_close(&s.server.stream);
-	testnet_run(&s.net, end_has_error, &s.client);
-	assert_string_equal(s.client.why, "tls alert: protocol version (70)");
-	set_done(&s);
+	use(&p.server_tls, ctx);
+	testcert_tls12(p.client_tls);
+	connect_as(&p, "mail.example.org");
+	testnet_run(&p.net, end_has_error, &p.server);
+	stream_close(&p.server.stream);
+	testnet_run(&p.net, end_has_error, &p.client);
+	assert_string_equal(p.client.why, "tls alert: protocol version (70)");
+	pair_done(&p);
 }
 
 static void certificate_by_sni(void **state)
 {
 	struct tls_ctx *other;
 	struct testcert *cert;
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
-	cert = issue(s.ca, "imap.example.net");
+	begin(&p);
+	cert = issue(p.ca, "imap.example.net");
 	other = testcert_server(cert, "imap");
-	tls_server_also(s.server_tls, other);
+	tls_server_also(p.server_tls, other);
 	tls_ctx_free(&other);
-	settle(&s, "imap.example.net");
-	assert_int_equal(s.client.opens, 1);
-	settle(&s, "mail.example.org");
-	assert_int_equal(s.client.opens, 1);
-	expect_refusal(&s, "nobody.example.net", WRONG "nobody.example.net",
+	settle(&p, "imap.example.net");
+	assert_int_equal(p.client.opens, 1);
+	settle(&p, "mail.example.org");
+	assert_int_equal(p.client.opens, 1);
+	expect_refusal(&p, "nobody.example.net", WRONG "nobody.example.net",
 	               "tls alert: bad certificate (42)");
 	testcert_free(&cert);
-	set_done(&s);
+	pair_done(&p);
 }
 
 /* TLS 1.3: the client has opened before the server says what it thinks of its
@@ -408,102 +387,102 @@ static void client_certificate_refused(void **state)
 	struct tls_client_opts opts = { .verify = true };
 	struct tls_ctx *ctx = NULL;
 	struct testcert *own;
-	struct set s;
+	struct pair p;
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	own = issue(NULL, "sender");
-	opts.ca_file = testcert_file(s.ca);
+	opts.ca_file = testcert_file(p.ca);
 	opts.certificate = testcert_pem(own);
 	opts.key = testcert_key(own);
 	assert_ok(tls_client_new(&opts, &ctx, NULL));
-	use(&s.client_tls, ctx);
-	testcert_ask_client(s.server_tls, s.ca);
-	connect_as(&s, "mail.example.org");
-	testnet_run(&s.net, end_has_error, &s.server);
-	stream_close(&s.server.stream);
-	testnet_run(&s.net, end_has_error, &s.client);
-	assert_int_equal(s.client.opens, 1);
-	assert_int_equal(s.client.rc, ERR_AUTH);
-	assert_string_equal(s.client.why, "tls alert: unknown CA (48)");
+	use(&p.client_tls, ctx);
+	testcert_ask_client(p.server_tls, p.ca);
+	connect_as(&p, "mail.example.org");
+	testnet_run(&p.net, end_has_error, &p.server);
+	stream_close(&p.server.stream);
+	testnet_run(&p.net, end_has_error, &p.client);
+	assert_int_equal(p.client.opens, 1);
+	assert_int_equal(p.client.rc, ERR_AUTH);
+	assert_string_equal(p.client.why, "tls alert: unknown CA (48)");
 	testcert_free(&own);
-	set_done(&s);
+	pair_done(&p);
 }
 
 /* --- STARTTLS ------------------------------------------------------------- */
 
 static void start_tls(void **state)
 {
-	struct set s;
+	struct pair p;
 	int fds[2];
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	testnet_pair(fds);
-	end_init(&s.server, &s.net, stream_accepted(s.net.loop, fds[0], NULL));
-	end_init(&s.client, &s.net, stream_accepted(s.net.loop, fds[1], NULL));
-	testnet_run(&s.net, end_is_open, &s.client);
-	assert_ok(stream_write(s.client.stream, STR("a STARTTLS\r\n")));
-	end_wait(&s.server, 12);
-	assert_ok(stream_write(s.server.stream, STR("a OK\r\n")));
-	stream_start_tls(s.server.stream, s.server_tls, NULL);
-	assert_ok(stream_write(s.server.stream, STR("inside")));
-	end_wait(&s.client, 6);
-	assert_str(buf_str(&s.client.got), "a OK\r\n");
-	assert_false(stream_is_tls(s.client.stream));
-	stream_start_tls(s.client.stream, s.client_tls, "mail.example.org");
-	assert_true(stream_is_tls(s.client.stream));
-	end_wait(&s.client, 12);
-	assert_str(buf_str(&s.client.got), "a OK\r\ninside");
-	assert_int_equal(s.client.opens, 2);
-	assert_int_equal(s.server.opens, 2);
-	set_done(&s);
+	end_init(&p.server, &p.net, stream_accepted(p.net.loop, fds[0], NULL));
+	end_init(&p.client, &p.net, stream_accepted(p.net.loop, fds[1], NULL));
+	testnet_run(&p.net, end_is_open, &p.client);
+	assert_ok(stream_write(p.client.stream, STR("a STARTTLS\r\n")));
+	end_wait(&p.server, 12);
+	assert_ok(stream_write(p.server.stream, STR("a OK\r\n")));
+	stream_start_tls(p.server.stream, p.server_tls, NULL);
+	assert_ok(stream_write(p.server.stream, STR("inside")));
+	end_wait(&p.client, 6);
+	assert_str(buf_str(&p.client.got), "a OK\r\n");
+	assert_false(stream_is_tls(p.client.stream));
+	stream_start_tls(p.client.stream, p.client_tls, "mail.example.org");
+	assert_true(stream_is_tls(p.client.stream));
+	end_wait(&p.client, 12);
+	assert_str(buf_str(&p.client.got), "a OK\r\ninside");
+	assert_int_equal(p.client.opens, 2);
+	assert_int_equal(p.server.opens, 2);
+	pair_done(&p);
 }
 
 /* What came in plain behind STARTTLS is dropped, not read as if it had come
  * through TLS (CVE-2011-0411). */
 static void injected_before_tls(void **state)
 {
-	struct set s;
+	struct pair p;
 	int fds[2];
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	testnet_pair(fds);
-	end_init(&s.server, &s.net, stream_accepted(s.net.loop, fds[0], NULL));
-	end_init(&s.client, &s.net, stream_accepted(s.net.loop, fds[1], NULL));
-	s.server.take_max = 12;
+	end_init(&p.server, &p.net, stream_accepted(p.net.loop, fds[0], NULL));
+	end_init(&p.client, &p.net, stream_accepted(p.net.loop, fds[1], NULL));
+	p.server.take_max = 12;
 	assert_ok(
-		stream_write(s.client.stream, STR("a STARTTLS\r\nb NOOP\r\n")));
-	end_wait(&s.server, 12);
-	stream_start_tls(s.server.stream, s.server_tls, NULL);
-	stream_start_tls(s.client.stream, s.client_tls, "mail.example.org");
-	assert_ok(stream_write(s.client.stream, STR("c NOOP\r\n")));
-	s.server.take_max = 0;
-	end_wait(&s.server, 20);
-	assert_str(buf_str(&s.server.got), "a STARTTLS\r\nc NOOP\r\n");
-	set_done(&s);
+		stream_write(p.client.stream, STR("a STARTTLS\r\nb NOOP\r\n")));
+	end_wait(&p.server, 12);
+	stream_start_tls(p.server.stream, p.server_tls, NULL);
+	stream_start_tls(p.client.stream, p.client_tls, "mail.example.org");
+	assert_ok(stream_write(p.client.stream, STR("c NOOP\r\n")));
+	p.server.take_max = 0;
+	end_wait(&p.server, 20);
+	assert_str(buf_str(&p.server.got), "a STARTTLS\r\nc NOOP\r\n");
+	pair_done(&p);
 }
 
 /* Written for TLS, but closed before: it must not go out in plain. */
 static void closed_while_upgrading(void **state)
 {
-	struct set s;
+	struct pair p;
 	int fds[2];
 
 	(void)state;
-	set_init(&s);
+	begin(&p);
 	testnet_pair(fds);
-	end_init(&s.server, &s.net, stream_accepted(s.net.loop, fds[0], NULL));
-	end_init(&s.client, &s.net, stream_accepted(s.net.loop, fds[1], NULL));
-	testnet_run(&s.net, end_is_open, &s.client);
-	assert_ok(stream_write(s.client.stream, STR("before")));
-	stream_start_tls(s.client.stream, s.client_tls, "mail.example.org");
-	assert_ok(stream_write(s.client.stream, STR("secret")));
-	stream_close(&s.client.stream);
-	testnet_run(&s.net, end_has_eof, &s.server);
-	assert_str(buf_str(&s.server.got), "before");
-	set_done(&s);
+	end_init(&p.server, &p.net, stream_accepted(p.net.loop, fds[0], NULL));
+	end_init(&p.client, &p.net, stream_accepted(p.net.loop, fds[1], NULL));
+	testnet_run(&p.net, end_is_open, &p.client);
+	assert_ok(stream_write(p.client.stream, STR("before")));
+	stream_start_tls(p.client.stream, p.client_tls, "mail.example.org");
+	assert_ok(stream_write(p.client.stream, STR("secret")));
+	stream_close(&p.client.stream);
+	testnet_run(&p.net, end_has_eof, &p.server);
+	assert_str(buf_str(&p.server.got), "before");
+	pair_done(&p);
 }
 
 /* --- contexts ------------------------------------------------------------- */

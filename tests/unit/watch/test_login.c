@@ -4,49 +4,30 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "push/testpush.h"
-#include "store/teststore.h"
 #include "unit/unit.h"
 #include "watch/login.h"
-
-struct fixture {
-	struct testdir dir;
-	struct testpush p;
-	struct seal *seal;
-	struct secret *secret;
-	struct watch_login_opts opts; /* sealed, to be changed */
-};
+#include "watch/testwatch.h"
 
 static int set_up(void **state)
 {
-	struct fixture *f = xcalloc(1, sizeof(*f));
-	char path[100];
+	struct testwatch *t = xcalloc(1, sizeof(*t));
 
-	testdir_init(&f->dir);
-	(void)snprintf(path, sizeof(path), "%s/seal.key", f->dir.path);
-	assert_ok(seal_load(NULL, path, true, &f->seal, NULL));
-	testpush_init(&f->p);
-	testpush_start(&f->p);
-	f->secret = secret_new(STR("secret"));
-	f->opts.seal = f->seal;
-	*state = f;
+	testwatch_init(t);
+	*state = t;
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 
-	testpush_done(&f->p);
-	seal_free(&f->seal);
-	secret_free(&f->secret);
-	testdir_done(&f->dir);
-	free(f);
+	testwatch_done(t);
+	free(t);
 	return 0;
 }
 
 /* keep seals a login for |user|. */
-static void keep(struct fixture *f, const char *user)
+static void keep(struct testwatch *t, const char *user)
 {
 	struct imap_login login = { .method = IMAP_LOGIN_PLAIN,
 		                    .user = STR("Anna"),
@@ -55,38 +36,33 @@ static void keep(struct fixture *f, const char *user)
 	struct buf blob;
 
 	buf_init(&blob, 10000);
-	assert_ok(seal_close(f->seal, str_of(user), &login, &blob));
-	registry_login_put(f->p.registry, STR("anna"), buf_str(&blob));
+	assert_ok(seal_close(t->seal, str_of(user), &login, &blob));
+	registry_login_put(t->p.registry, STR("anna"), buf_str(&blob));
 	buf_reset(&blob);
 	secret_free(&login.password);
 }
 
 /* keep_name keeps |name| for anna. */
-static void keep_name(struct fixture *f, const char *name)
+static void keep_name(struct testwatch *t, const char *name)
 {
 	struct buf blob;
 
 	buf_init(&blob, 10000);
 	assert_ok(seal_name(str_of(name), &blob));
-	registry_login_put(f->p.registry, STR("anna"), buf_str(&blob));
+	registry_login_put(t->p.registry, STR("anna"), buf_str(&blob));
 	buf_reset(&blob);
 }
 
 /* be_master sets the mode; a session of anna has shown her INBOX. */
-static void be_master(struct fixture *f, enum watch_login_mode mode)
+static void be_master(struct testwatch *t, enum watch_login_mode mode)
 {
-	f->opts = (struct watch_login_opts){
-		.mode = mode,
-		.master_user = "master",
-		.master_separator = "*",
-		.master_password = f->secret,
-	};
-	(void)testpush_phone(&f->p, "anna", "t1", "INBOX*");
-	testpush_event(&f->p, NOTIFIER_STATE, "anna", "INBOX", 12);
+	testwatch_master(t, mode);
+	(void)testpush_phone(&t->p, "anna", "t1", "INBOX*");
+	testpush_event(&t->p, NOTIFIER_STATE, "anna", "INBOX", 12);
 }
 
 /* open_login opens anna's. */
-static int open_login(struct fixture *f, struct imap_login *l_r)
+static int open_login(struct testwatch *t, struct imap_login *l_r)
 {
 	struct store_login row;
 	struct err_detail why = { "" };
@@ -94,22 +70,22 @@ static int open_login(struct fixture *f, struct imap_login *l_r)
 	int rc;
 
 	*l_r = (struct imap_login){ 0 };
-	rc = watch_login_open(&f->opts, f->p.registry, STR("anna"), l_r,
+	rc = watch_login_open(&t->opts.login, t->p.registry, STR("anna"), l_r,
 	                      &stored, &why);
 	assert_int_equal(l_r->password != NULL, rc == ERR_OK);
 	assert_int_equal(why.text[0] != '\0', rc != ERR_OK);
 	if (rc != ERR_OK)
 		return rc;
-	assert_ok(registry_login(f->p.registry, STR("anna"), &row));
+	assert_ok(registry_login(t->p.registry, STR("anna"), &row));
 	assert_true(str_eq(stored, row.blob));
 	return rc;
 }
 
 /* fails opens it and gives the result. */
-static int fails(struct fixture *f)
+static int fails(struct testwatch *t)
 {
 	struct imap_login login;
-	int rc = open_login(f, &login);
+	int rc = open_login(t, &login);
 
 	imap_login_done(&login);
 	return rc;
@@ -117,11 +93,11 @@ static int fails(struct fixture *f)
 
 static void stored_login_is_opened(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 	struct imap_login login;
 
-	keep(f, "anna");
-	assert_ok(open_login(f, &login));
+	keep(t, "anna");
+	assert_ok(open_login(t, &login));
 	assert_str(login.user, "Anna");
 	assert_str(secret_str(login.password), "pw");
 	imap_login_done(&login);
@@ -129,43 +105,43 @@ static void stored_login_is_opened(void **state)
 
 static void what_cannot_be_used_is_told_apart(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 
-	assert_int_equal(fails(f), ERR_NOT_FOUND);
-	keep(f, "anna");
-	f->opts.seal = NULL;
-	assert_int_equal(fails(f), ERR_AUTH);
-	f->opts.seal = f->seal;
-	registry_login_rejected(f->p.registry, STR("anna"));
-	assert_int_equal(fails(f), ERR_NOT_FOUND);
-	keep(f, "anna");
-	assert_ok(fails(f));
-	keep(f, "bert"); /* a row that was copied */
-	assert_int_equal(fails(f), ERR_AUTH);
-	registry_login_put(f->p.registry, STR("anna"), STR("damaged"));
-	assert_int_equal(fails(f), ERR_AUTH);
-	keep_name(f, "Anna");
-	assert_int_equal(fails(f), ERR_AUTH);
+	assert_int_equal(fails(t), ERR_NOT_FOUND);
+	keep(t, "anna");
+	t->opts.login.seal = NULL;
+	assert_int_equal(fails(t), ERR_AUTH);
+	t->opts.login.seal = t->seal;
+	registry_login_rejected(t->p.registry, STR("anna"));
+	assert_int_equal(fails(t), ERR_NOT_FOUND);
+	keep(t, "anna");
+	assert_ok(fails(t));
+	keep(t, "bert"); /* a row that was copied */
+	assert_int_equal(fails(t), ERR_AUTH);
+	registry_login_put(t->p.registry, STR("anna"), STR("damaged"));
+	assert_int_equal(fails(t), ERR_AUTH);
+	keep_name(t, "Anna");
+	assert_int_equal(fails(t), ERR_AUTH);
 }
 
 /* The master's. */
 
 static void master_logs_in_under_the_accepted_name(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 	struct imap_login login;
 
-	be_master(f, WATCH_LOGIN_AUTHZID);
-	keep_name(f, "Anna");
-	assert_ok(open_login(f, &login));
+	be_master(t, WATCH_LOGIN_AUTHZID);
+	keep_name(t, "Anna");
+	assert_ok(open_login(t, &login));
 	assert_int_equal(login.method, IMAP_LOGIN_PLAIN);
 	assert_str(login.user, "master");
 	assert_str(login.authzid, "Anna");
 	assert_str(secret_str(login.password), "secret");
 	imap_login_done(&login);
 
-	be_master(f, WATCH_LOGIN_SEPARATOR);
-	assert_ok(open_login(f, &login));
+	be_master(t, WATCH_LOGIN_SEPARATOR);
+	assert_ok(open_login(t, &login));
 	assert_int_equal(login.method, IMAP_LOGIN_COMMAND);
 	assert_str(login.user, "Anna*master");
 	assert_str(login.authzid, "");
@@ -175,59 +151,60 @@ static void master_logs_in_under_the_accepted_name(void **state)
 
 static void master_invents_no_name(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 
-	be_master(f, WATCH_LOGIN_AUTHZID);
-	assert_int_equal(fails(f), ERR_NOT_FOUND);
-	keep(f, "anna"); /* sealed, before the mode was changed */
-	assert_int_equal(fails(f), ERR_NOT_FOUND);
-	keep_name(f, "Anna");
-	assert_ok(fails(f));
-	registry_login_rejected(f->p.registry, STR("anna"));
-	assert_int_equal(fails(f), ERR_NOT_FOUND);
+	be_master(t, WATCH_LOGIN_AUTHZID);
+	assert_int_equal(fails(t), ERR_NOT_FOUND);
+	keep(t, "anna"); /* sealed, before the mode was changed */
+	assert_int_equal(fails(t), ERR_NOT_FOUND);
+	keep_name(t, "Anna");
+	assert_ok(fails(t));
+	registry_login_rejected(t->p.registry, STR("anna"));
+	assert_int_equal(fails(t), ERR_NOT_FOUND);
 }
 
 static void master_waits_for_what_proves_the_inbox(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 
-	be_master(f, WATCH_LOGIN_AUTHZID);
-	keep_name(f, "Anna");
-	registry_doubt(f->p.registry, STR("anna"), STR("INBOX"));
-	assert_int_equal(fails(f), ERR_NOT_FOUND);
+	be_master(t, WATCH_LOGIN_AUTHZID);
+	keep_name(t, "Anna");
+	registry_doubt(t->p.registry, STR("anna"), STR("INBOX"));
+	assert_int_equal(fails(t), ERR_NOT_FOUND);
 }
 
 static void master_without_a_password_logs_nobody_in(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 	struct imap_login login;
 
-	be_master(f, WATCH_LOGIN_AUTHZID);
-	keep_name(f, "Anna");
-	f->opts.master_password = NULL;
-	assert_int_equal(fails(f), ERR_AUTH);
-	assert_int_equal(watch_login_alone(&f->opts, &login, NULL), ERR_AUTH);
+	be_master(t, WATCH_LOGIN_AUTHZID);
+	keep_name(t, "Anna");
+	t->opts.login.master_password = NULL;
+	assert_int_equal(fails(t), ERR_AUTH);
+	assert_int_equal(watch_login_alone(&t->opts.login, &login, NULL),
+	                 ERR_AUTH);
 }
 
 /* The server would split it elsewhere, and log somebody else in. */
 static void name_with_a_separator_is_not_used(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 
-	be_master(f, WATCH_LOGIN_SEPARATOR);
-	keep_name(f, "bert*anna");
-	assert_int_equal(fails(f), ERR_AUTH);
-	f->opts.master_separator = "%%";
-	assert_ok(fails(f));
+	be_master(t, WATCH_LOGIN_SEPARATOR);
+	keep_name(t, "bert*anna");
+	assert_int_equal(fails(t), ERR_AUTH);
+	t->opts.login.master_separator = "%%";
+	assert_ok(fails(t));
 }
 
 static void master_alone_asks_for_nobody(void **state)
 {
-	struct fixture *f = *state;
+	struct testwatch *t = *state;
 	struct imap_login login;
 
-	be_master(f, WATCH_LOGIN_AUTHZID);
-	assert_ok(watch_login_alone(&f->opts, &login, NULL));
+	be_master(t, WATCH_LOGIN_AUTHZID);
+	assert_ok(watch_login_alone(&t->opts.login, &login, NULL));
 	assert_int_equal(login.method, IMAP_LOGIN_PLAIN);
 	assert_str(login.user, "master");
 	assert_str(login.authzid, "");

@@ -50,13 +50,7 @@ static void on_changed(void *arg)
 
 static void start(struct fixture *f)
 {
-	f->env = (struct watcher_env){
-		.loop = f->t.p.loop,
-		.resolver = f->t.resolver,
-		.registry = f->t.p.registry,
-		.notifier = f->t.p.notifier,
-		.opts = f->t.opts,
-	};
+	f->env = testwatch_env(&f->t);
 	f->proof = proof_new(&f->env, f->t.targets, on_changed, f);
 }
 

@@ -83,13 +83,7 @@ static void start(struct fixture *f)
 {
 	static const struct log_ctx log = { LOG_WATCH, 1 };
 
-	f->env = (struct watcher_env){
-		.loop = f->t.p.loop,
-		.resolver = f->t.resolver,
-		.registry = f->t.p.registry,
-		.notifier = f->t.p.notifier,
-		.opts = f->t.opts,
-	};
+	f->env = testwatch_env(&f->t);
 	f->watcher = watcher_new(&f->env, f->t.targets, str_of(f->user),
 	                         &f->aside, &log, &handler, f);
 	fake_run(f->t.p.loop);

@@ -52,6 +52,17 @@ void testwatch_done(struct testwatch *t)
 	testdir_done(&t->dir);
 }
 
+struct watcher_env testwatch_env(const struct testwatch *t)
+{
+	return (struct watcher_env){
+		.loop = t->p.loop,
+		.resolver = t->resolver,
+		.registry = t->p.registry,
+		.notifier = t->p.notifier,
+		.opts = t->opts,
+	};
+}
+
 void testwatch_login(struct testwatch *t, const char *user,
                      const char *password)
 {

@@ -28,6 +28,9 @@ struct testwatch {
 void testwatch_init(struct testwatch *t);
 void testwatch_done(struct testwatch *t);
 
+/* testwatch_env is what watchers of the first backend stand on, by now. */
+struct watcher_env testwatch_env(const struct testwatch *t);
+
 /* testwatch_login keeps a sealed login of |user|: its name and |password|. */
 void testwatch_login(struct testwatch *t, const char *user,
                      const char *password);

@@ -117,6 +117,13 @@ void stage_client(struct stage *st)
 	fake_written_clear(st->client);
 }
 
+void stage_dialled(struct stage *st)
+{
+	st->backend = fake_dial_connect(st->loop, 0);
+	fake_run(st->loop);
+	stage_b(st, STAGE_GREETING);
+}
+
 void stage_login_as(struct stage *st, const char *user, const char *reply)
 {
 	char line[128];

@@ -48,7 +48,11 @@ void stage_probe(struct stage *st);
 /* stage_client connects a client and forgets the greeting. */
 void stage_client(struct stage *st);
 
-/* stage_login does that and logs "user" in; nothing is left to read. */
+/* stage_dialled lets the dial that waits, or the next, reach a backend that
+ * greets. */
+void stage_dialled(struct stage *st);
+
+/* stage_login connects a client and logs "user" in; nothing is left to read. */
 void stage_login(struct stage *st);
 
 /* stage_login_as logs |user| in with |reply| as all that the backend says to

@@ -42,13 +42,6 @@ static void begin(struct stage *st, const char *mechanisms)
 	stage_client(st);
 }
 
-static void dialled(struct stage *st)
-{
-	st->backend = fake_dial_connect(st->loop, 0);
-	fake_run(st->loop);
-	stage_b(st, STAGE_GREETING);
-}
-
 static void name_and_password_are_asked_for(void **arg)
 {
 	static const char *const commands[] = {
@@ -68,7 +61,7 @@ static void name_and_password_are_asked_for(void **arg)
 		}
 		stage_sees_c(&st, "+ UGFzc3dvcmQ6\r\n");
 		stage_c(&st, PASSWORD64 "\r\nb NOOP\r\n");
-		dialled(&st);
+		stage_dialled(&st);
 		stage_sees_b(&st, "a AUTHENTICATE LOGIN\r\n");
 		stage_b(&st, "+ VXNlcm5hbWU6\r\n");
 		stage_sees_b(&st, USER64 "\r\n");
@@ -92,7 +85,7 @@ static void proofs_are_passed_on(void **arg)
 	stage_c(&st, "a AUTHENTICATE scram-sha-256\r\n");
 	stage_sees_c(&st, "+ \r\n");
 	stage_c(&st, FIRST64 "\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_sees_b(&st, "a AUTHENTICATE SCRAM-SHA-256 " FIRST64 "\r\n");
 	stage_b(&st, "+ cj14eSxzPWQsaT00\r\n");
 	stage_sees_c(&st, "+ cj14eSxzPWQsaT00\r\n");
@@ -119,7 +112,7 @@ static void proofs_without_a_last_word(void **arg)
 	(void)arg;
 	begin(&st, ALL);
 	stage_c(&st, "a AUTHENTICATE SCRAM-SHA-1 " FIRST64 "\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_sees_b(&st, "a AUTHENTICATE SCRAM-SHA-1 " FIRST64 "\r\n");
 	stage_b(&st, "+ cj14eSxzPWQsaT00\r\n");
 	stage_c(&st, FINAL64 "\r\n");
@@ -136,7 +129,7 @@ static void the_name_is_in_the_answer(void **arg)
 	begin(&st, ALL);
 	/* What is sent without being asked is the answer all the same. */
 	stage_c(&st, "a AUTHENTICATE CRAM-MD5\r\n" CRAM64 "\r\nb NOOP\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_sees_b(&st, "a AUTHENTICATE CRAM-MD5\r\n");
 	stage_sees_c(&st, "");
 	stage_b(&st, "+ PDFAeD4=\r\n");
@@ -163,7 +156,7 @@ static void the_reason_of_a_refusal_is_passed_on(void **arg)
 
 		begin(&st, ALL);
 		stage_c(&st, commands[i]);
-		dialled(&st);
+		stage_dialled(&st);
 		stage_sees_b(&st, commands[i]);
 		stage_b(&st, "+ eyJzdGF0dXMiOiI0MDEifQ==\r\n");
 		stage_sees_c(&st, "+ eyJzdGF0dXMiOiI0MDEifQ==\r\n");
@@ -177,7 +170,7 @@ static void the_reason_of_a_refusal_is_passed_on(void **arg)
 		/* And again, with one that is good. */
 		fake_peer_free(&st.backend);
 		stage_c(&st, commands[i]);
-		dialled(&st);
+		stage_dialled(&st);
 		stage_b(&st, "a OK in\r\n");
 		stage_sees_c(&st, "a OK in\r\n");
 		assert_str(fake_service_said(st.service), "logged-in u1\n");
@@ -193,7 +186,7 @@ static void a_foreign_authzid_is_not_offered(void **arg)
 	(void)arg;
 	begin(&st, ALL);
 	stage_c(&st, "a AUTHENTICATE SCRAM-SHA-1 " FOREIGN64 "\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "+ cj14eSxzPWQsaT00\r\n");
 	stage_c(&st, FINAL64 "\r\n");
 	stage_b(&st, "a OK [CAPABILITY IMAP4rev1 ID] in\r\n");
@@ -212,7 +205,7 @@ static void nobody_by_name_is_not_offered(void **arg)
 	begin(&st, ALL);
 	stage_c(&st, "a AUTHENTICATE OAUTHBEARER biwsAWF1dGg9QmVhcmVyIHQBAQ=="
 	             "\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "a OK [CAPABILITY IMAP4rev1 ID] in\r\n");
 	stage_sees_c(&st, "a OK [CAPABILITY IMAP4rev1 ID] in\r\n");
 	assert_str(fake_service_said(st.service), "");
@@ -235,7 +228,7 @@ static void an_early_ok_is_not_believed(void **arg)
 
 		begin(&st, ALL);
 		stage_c(&st, commands[i]);
-		dialled(&st);
+		stage_dialled(&st);
 		stage_b(&st, "a OK in\r\n");
 		stage_sees_c(&st, "a NO [UNAVAILABLE] The mail server cannot "
 		                  "be reached, try again later.\r\n");
@@ -273,7 +266,7 @@ static void cancel_at(struct stage *st, const char *command,
                       unsigned challenges)
 {
 	stage_c(st, command);
-	dialled(st);
+	stage_dialled(st);
 	for (unsigned i = 1; i <= challenges; i++) {
 		stage_b(st, "+ cj14eSxzPWQsaT00\r\n");
 		stage_sees_c(st, "+ cj14eSxzPWQsaT00\r\n");
@@ -410,7 +403,7 @@ static void malformed_answers_are_refused(void **arg)
 
 		begin(&st, ALL);
 		stage_c(&st, "a AUTHENTICATE CRAM-MD5\r\n");
-		dialled(&st);
+		stage_dialled(&st);
 		stage_sees_b(&st, "a AUTHENTICATE CRAM-MD5\r\n");
 		stage_b(&st, "+ PDFAeD4=\r\n");
 		fake_written_clear(st.client);
@@ -512,7 +505,7 @@ static void a_verdict_in_the_middle_of_an_answer(void **arg)
 
 		begin(&st, ALL);
 		stage_c(&st, "a AUTHENTICATE CRAM-MD5\r\n");
-		dialled(&st);
+		stage_dialled(&st);
 		stage_b(&st, "+ PDFAeD4=\r\n");
 		fake_written_clear(st.client);
 		fake_push(st.client, str_new(half, lengths[i]));
@@ -535,7 +528,7 @@ static void what_else_the_backend_says_is_no_challenge(void **arg)
 	(void)arg;
 	begin(&st, ALL);
 	stage_c(&st, "a AUTHENTICATE SCRAM-SHA-1 " FIRST64 "\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "+ cj14eSxzPWQsaT00\r\n");
 	stage_sees_c(&st, "+ cj14eSxzPWQsaT00\r\n");
 	stage_b(&st, "* OK still here\r\n");
@@ -556,7 +549,7 @@ static void the_client_loses_patience(void **arg)
 	(void)arg;
 	begin(&st, ALL);
 	stage_c(&st, "a AUTHENTICATE CRAM-MD5\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "+ PDFAeD4=\r\n");
 	fake_written_clear(st.client);
 	fake_clock_advance(st.loop, 60 * 1000);
@@ -572,7 +565,7 @@ static void more_challenges_than_there_are(void **arg)
 	(void)arg;
 	begin(&st, ALL);
 	stage_c(&st, "a AUTHENTICATE CRAM-MD5\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "+ PDFAeD4=\r\n");
 	stage_c(&st, CRAM64 "\r\n");
 	fake_written_clear(st.client);
@@ -617,7 +610,7 @@ static void tokens_may_be_long(void **arg)
 		                     : "a AUTHENTICATE XOAUTH2\r\n");
 		push(&st, buf_str(&token));
 		stage_c(&st, "\r\n");
-		dialled(&st);
+		stage_dialled(&st);
 		/* No command line is that long. */
 		stage_sees_b(&st, "a AUTHENTICATE XOAUTH2\r\n");
 		stage_b(&st, "+ \r\n");
@@ -692,9 +685,7 @@ static void all_attempts_together_have_a_limit(void **arg)
 		stage_c(&st, "\r\n");
 		if (fake_is_closed(st.client))
 			break;
-		st.backend = fake_dial_connect(st.loop, 0);
-		fake_run(st.loop);
-		stage_b(&st, STAGE_GREETING);
+		stage_dialled(&st);
 		stage_b(&st, "+ \r\n");
 		stage_b(&st, "a NO no\r\n");
 		fake_clock_advance(st.loop, 16 * 1000);

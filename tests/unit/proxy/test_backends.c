@@ -56,9 +56,7 @@ static void logs_in(struct stage *st, const char *user, uint16_t port)
 	(void)err_set(&line, 0, "a LOGIN %s pw\r\n", user);
 	stage_c(st, line.text);
 	assert_int_equal(fake_dial_target(st->loop)->port, port);
-	st->backend = fake_dial_connect(st->loop, 0);
-	fake_run(st->loop);
-	stage_b(st, STAGE_GREETING);
+	stage_dialled(st);
 	(void)err_set(&line, 0, "a LOGIN \"%s\" \"pw\"\r\n", user);
 	stage_sees_b(st, line.text);
 	stage_b(st, "a OK in\r\n");

@@ -15,14 +15,6 @@ static void begin(struct stage *st)
 	stage_client(st);
 }
 
-/* dialled answers the dial and greets. */
-static void dialled(struct stage *st)
-{
-	st->backend = fake_dial_connect(st->loop, 0);
-	fake_run(st->loop);
-	stage_b(st, STAGE_GREETING);
-}
-
 static void again(struct stage *st)
 {
 	fake_peer_free(&st->backend);
@@ -55,7 +47,7 @@ static void every_form_becomes_one(void **arg)
 
 		begin(&st);
 		stage_c(&st, forms[i].client);
-		dialled(&st);
+		stage_dialled(&st);
 		stage_sees_b(&st, forms[i].backend);
 		stage_done(&st);
 	}
@@ -73,7 +65,7 @@ static void synchronising_literals_are_asked_for(void **arg)
 	stage_sees_c(&st, "+ OK\r\n");
 	stage_c(&st, "pw\r\n");
 	stage_sees_c(&st, "");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_sees_b(&st, "a LOGIN \"u1\" \"pw\"\r\n");
 	stage_done(&st);
 }
@@ -85,7 +77,7 @@ static void pipelined_commands_reach_the_backend(void **arg)
 	(void)arg;
 	begin(&st);
 	stage_c(&st, "a LOGIN {2+}\r\nu1 {2+}\r\npw\r\nb NOOP\r\nc SEL");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_sees_b(&st, "a LOGIN \"u1\" \"pw\"\r\n");
 	stage_b(&st, "a OK in\r\n");
 	stage_sees_b(&st, "b NOOP\r\n");
@@ -102,7 +94,7 @@ static void bytes_behind_the_verdict_are_relayed(void **arg)
 	(void)arg;
 	begin(&st);
 	stage_c(&st, "a LOGIN u1 pw\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "* OK [ALERT] maintenance tonight\r\n"
 	             "a OK in\r\n* 1 FETCH (BODY[] {4}\r\nab");
 	stage_sees_c(&st, "* OK [ALERT] maintenance tonight\r\na OK in\r\n"
@@ -119,7 +111,7 @@ static void lists_are_edited_in_both_places(void **arg)
 	(void)arg;
 	begin(&st);
 	stage_c(&st, "a LOGIN u1 pw\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "* CAPABILITY IMAP4rev1 ID COMPRESS=DEFLATE\r\n"
 	             "a OK [CAPABILITY IMAP4rev1 ID COMPRESS=DEFLATE] in\r\n");
 	stage_sees_c(&st, "* CAPABILITY IMAP4rev1 ID XAPPLEPUSHSERVICE\r\n"
@@ -155,7 +147,7 @@ static void foreign_authzid_is_not_offered(void **arg)
 	begin(&st);
 	/* other NUL u1 NUL pw */
 	stage_c(&st, "a AUTHENTICATE PLAIN b3RoZXIAdTEAcHc=\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_sees_b(&st, "a AUTHENTICATE PLAIN b3RoZXIAdTEAcHc=\r\n");
 	stage_b(&st, "a OK [CAPABILITY IMAP4rev1 ID XAPPLEPUSHSERVICE] in\r\n");
 	stage_sees_c(&st, "a OK [CAPABILITY IMAP4rev1 ID] in\r\n");
@@ -173,7 +165,7 @@ static void refusal_takes_longer_each_time(void **arg)
 	begin(&st);
 	for (uint64_t delay_ms = 1000; delay_ms <= 4000; delay_ms *= 2) {
 		stage_c(&st, "a LOGIN u1 wrong\r\nb NOOP\r\n");
-		dialled(&st);
+		stage_dialled(&st);
 		stage_b(&st, "* CAPABILITY IMAP4rev1\r\n"
 		             "a NO User u1 is on holiday\r\n");
 		assert_true(fake_is_closed(st.backend));
@@ -199,13 +191,13 @@ static void codes_that_clients_act_on_pass(void **arg)
 	(void)arg;
 	begin(&st);
 	stage_c(&st, "a LOGIN u1 pw\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "a NO [LIMIT] Maximum number of connections\r\n");
 	fake_clock_advance(st.loop, 1000);
 	stage_sees_c(&st, "a NO [LIMIT] Maximum number of connections\r\n");
 	again(&st);
 	stage_c(&st, "a LOGIN u1 pw\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	stage_b(&st, "a NO [REFERRAL imap://elsewhere/] go\r\n");
 	fake_clock_advance(st.loop, 2000);
 	stage_sees_c(&st, REFUSED);
@@ -235,7 +227,7 @@ static void backend_greets_badly(void **arg)
 		stage_probe(&st);
 		again(&st);
 		stage_c(&st, "a LOGIN u1 pw\r\n");
-		dialled(&st);
+		stage_dialled(&st);
 		stage_b(&st, "a OK in\r\n");
 		stage_sees_c(&st, "a OK in\r\n");
 		stage_done(&st);
@@ -249,7 +241,7 @@ static void backend_stalls_or_dies(void **arg)
 	(void)arg;
 	begin(&st);
 	stage_c(&st, "a LOGIN u1 pw\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	fake_clock_advance(st.loop, 59 * 1000);
 	stage_sees_c(&st, "");
 	fake_clock_advance(st.loop, 1000);
@@ -257,14 +249,14 @@ static void backend_stalls_or_dies(void **arg)
 	stage_probe(&st);
 	again(&st);
 	stage_c(&st, "a LOGIN u1 pw\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	fake_push_eof(st.backend);
 	fake_run(st.loop);
 	stage_sees_c(&st, UNAVAILABLE);
 	stage_probe(&st);
 	again(&st);
 	stage_c(&st, "a LOGIN u1 pw\r\n");
-	dialled(&st);
+	stage_dialled(&st);
 	fake_break(st.backend, ERR_CLOSED, "reset");
 	fake_run(st.loop);
 	stage_sees_c(&st, UNAVAILABLE);

@@ -66,9 +66,7 @@ static void where_all_log_in_the_oldest_goes(void **arg)
 		fake_push(c.peers[i], STR("a LOGIN u1 pw\r\n"));
 		fake_run(st.loop);
 	}
-	st.backend = fake_dial_connect(st.loop, 0);
-	fake_run(st.loop);
-	stage_b(&st, STAGE_GREETING);
+	stage_dialled(&st);
 	st.client = fake_accept(st.loop, 143);
 	fake_run(st.loop);
 	stage_sees(c.peers[0], TOO_MANY, __LINE__);
@@ -339,9 +337,7 @@ static void counted_in_their_state(void **arg)
 	fake_run(st.loop);
 	assert_int_equal(in(SESSION_PRELOGIN), 0);
 	assert_int_equal(in(SESSION_LOGIN), 1);
-	st.backend = fake_dial_connect(st.loop, 0);
-	fake_run(st.loop);
-	stage_b(&st, STAGE_GREETING);
+	stage_dialled(&st);
 	stage_b(&st, "a OK\r\n");
 	assert_int_equal(in(SESSION_LOGIN), 0);
 	assert_int_equal(in(SESSION_RELAY), 1);

@@ -558,6 +558,29 @@ static void forbid_writing(struct fixture *f)
 	}
 }
 
+/* be_nobody: root, who is never refused, is somebody else until be_root. */
+static void be_nobody(void)
+{
+	if (geteuid() == 0)
+		assert_ok(seteuid(NOBODY));
+}
+
+static void be_root(void)
+{
+	if (geteuid() == NOBODY)
+		assert_ok(seteuid(0));
+}
+
+/* is_only_read opens the file for nobody, who gets its row and adds none. */
+static void is_only_read(struct fixture *f)
+{
+	be_nobody();
+	open_store(f);
+	assert_ok(load(f));
+	want_text(f, only_a);
+	assert_int_equal(commit_login(f, "b"), ERR_IO);
+}
+
 static void file_that_may_only_be_read_gives_its_rows(void **state)
 {
 	struct fixture *f = *state;
@@ -565,14 +588,8 @@ static void file_that_may_only_be_read_gives_its_rows(void **state)
 	make_file(f);
 	forbid_writing(f);
 	assert_ok(chmod(f->dir.path, 0777));
-	if (geteuid() == 0)
-		assert_ok(seteuid(NOBODY));
-	open_store(f);
-	assert_ok(load(f));
-	want_text(f, only_a);
-	assert_int_equal(commit_login(f, "b"), ERR_IO);
-	if (geteuid() == NOBODY)
-		assert_ok(seteuid(0));
+	is_only_read(f);
+	be_root();
 	assert_ok(chmod(f->dir.db, 0600));
 	/* The same open store writes once it may. */
 	assert_ok(commit_login(f, "b"));
@@ -587,15 +604,9 @@ static void disk_that_may_only_be_read_gives_its_rows(void **state)
 	make_file(f);
 	forbid_writing(f);
 	assert_ok(chmod(f->dir.path, 0555));
-	if (geteuid() == 0)
-		assert_ok(seteuid(NOBODY));
-	open_store(f);
-	assert_ok(load(f));
-	want_text(f, only_a);
-	assert_int_equal(commit_login(f, "b"), ERR_IO);
+	is_only_read(f);
 	store_close(&f->store);
-	if (geteuid() == NOBODY)
-		assert_ok(seteuid(0));
+	be_root();
 	assert_ok(chmod(f->dir.path, 0700));
 }
 
@@ -711,11 +722,9 @@ static void check_needs_to_write(void **state)
 	make_file(f);
 	forbid_writing(f);
 	assert_ok(chmod(f->dir.path, 0777));
-	if (geteuid() == 0)
-		assert_ok(seteuid(NOBODY));
+	be_nobody();
 	assert_int_equal(store_sqlite_check(f->dir.db, NULL), ERR_PERMISSION);
-	if (geteuid() == NOBODY)
-		assert_ok(seteuid(0));
+	be_root();
 }
 
 int main(void)

@@ -78,16 +78,18 @@ void offload_submit(struct offload *o, loop_fn *work, loop_fn *done, void *arg)
 	loop_defer(o->loop, step, o->loop);
 }
 
-/* next_of finds the oldest job of |o|, which others may stand before. */
-static struct fake_job *next_of(const struct offload *o)
+/* take removes the oldest job of |o|, which others may stand before. */
+static struct fake_job *take(const struct offload *o)
 {
 	struct fake_job *job;
 
 	TAILQ_FOREACH(job, &o->loop->jobs, entry) {
-		if (job->offload == o)
-			return job;
+		if (job->offload == o) {
+			TAILQ_REMOVE(&o->loop->jobs, job, entry);
+			break;
+		}
 	}
-	return NULL;
+	return job;
 }
 
 void offload_free(struct offload **o)
@@ -97,8 +99,7 @@ void offload_free(struct offload **o)
 
 	if (off == NULL)
 		return;
-	while ((job = next_of(off)) != NULL) {
-		TAILQ_REMOVE(&off->loop->jobs, job, entry);
+	while ((job = take(off)) != NULL) {
 		if (!job->worked)
 			job->work(job->arg);
 		job->done(job->arg);
@@ -115,8 +116,7 @@ void offload_leave(struct offload **o, loop_fn *drop)
 
 	if (off == NULL)
 		return;
-	while ((job = next_of(off)) != NULL) {
-		TAILQ_REMOVE(&off->loop->jobs, job, entry);
+	while ((job = take(off)) != NULL) {
 		drop(job->arg);
 		free(job);
 	}

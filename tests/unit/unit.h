@@ -16,6 +16,14 @@
 
 #include "base/str.h"
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* IN is the str of a literal in a table, where STR is no constant. */
+#define IN(text)                         \
+	{                                \
+		(text), sizeof(text) - 1 \
+	}
+
 /* assert_str wants the bytes of the str |s| to be the C string |text|. */
 #define assert_str(s, text)                                           \
 	do {                                                          \

@@ -10,8 +10,6 @@
 #include "unit/scratch.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static char big[65536 + 2];
 
 static void holds_any_bytes_and_a_copy_of_its_own(void **state)

@@ -3,8 +3,6 @@
 #include "imap/capability.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const struct imap_capability_policy offer = { .offer_push = true };
 static const struct imap_capability_policy quiet = { .offer_push = false };
 static const struct imap_capability_policy pass = { .pass_push = true };

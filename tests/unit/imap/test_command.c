@@ -3,11 +3,6 @@
 #include "imap/command.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define IN(text)                         \
-	{                                \
-		(text), sizeof(text) - 1 \
-	}
 #define TAG64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* |verb| NULL: not to be intercepted. */

@@ -14,12 +14,6 @@ struct vector {
 	const char *frames;
 };
 
-#define IN(text)                         \
-	{                                \
-		(text), sizeof(text) - 1 \
-	}
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* What a client sends, with the sequence of commands it must lead to. Rows
  * that begin with V are those of the servers that were asked. */
 static const struct vector commands[] = {

@@ -8,8 +8,6 @@
 #include "unit/frames.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* The least that may be set; with it every cut of a long line can be tried. */
 #define HELD ((size_t)128)
 

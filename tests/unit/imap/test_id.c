@@ -5,8 +5,6 @@
 #include "imap/id.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const struct row {
 	const char *rule;
 	const char *args;

@@ -7,12 +7,6 @@
 #include "imap/sasl.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define IN(text)                         \
-	{                                \
-		(text), sizeof(text) - 1 \
-	}
-
 /* |user| NULL: does not parse. */
 static const struct {
 	const char *rule;

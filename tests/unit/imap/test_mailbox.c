@@ -3,8 +3,6 @@
 #include "imap/mailbox.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* Names on the wire, in UTF-8, and the MD5 of the latter. */
 static const struct {
 	const char *wire;

@@ -5,8 +5,6 @@
 #include "imap/sasl.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* parse_plain takes the base64 of a SASL PLAIN message. */
 static int parse_plain(struct str base64, struct imap_login *l)
 {

@@ -3,8 +3,6 @@
 #include "imap/reader.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const char *const responses[] = {
 	"* OK hi\r\n",
 	"* 1 FETCH (BODY[] {18}\r\n* OK [ALERT] x\r\n\r\n UID 1)\r\n",

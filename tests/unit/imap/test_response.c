@@ -3,8 +3,6 @@
 #include "imap/response.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const struct {
 	const char *line;
 	enum imap_class cls;

@@ -7,11 +7,6 @@
 #include "imap/sasl.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define IN(text)                         \
-	{                                \
-		(text), sizeof(text) - 1 \
-	}
 #define DIGEST "b913a602c7eda7a495b4e6e7334d3890"
 #define A "\x01"
 

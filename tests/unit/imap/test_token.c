@@ -3,12 +3,6 @@
 #include "imap/token.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define IN(text)                         \
-	{                                \
-		(text), sizeof(text) - 1 \
-	}
-
 /* Tokens of an input: A atom, Q quoted, L literal with the value in <>, and
  * the parentheses; "!" where it does not parse. */
 static const struct {

@@ -2,11 +2,6 @@
 #include "imap/trace.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define IN(text)                         \
-	{                                \
-		(text), sizeof(text) - 1 \
-	}
 #define DIGITS "0123456789abcdef0123456789abcdef"
 
 /* The frames of an input, one line each, as a trace shows them. */

@@ -3,7 +3,6 @@
 #include "imap/xaps.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ID "0715A26B-CA09-4730-A419-793000CA982E"
 #define TOKEN                                      \
 	"2918390218931890821908309283098109381029" \

@@ -5,7 +5,6 @@
 #include "net/proxy_protocol.h"
 #include "unit/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define IPV4 "\xc0\x00\x02\x01\xc6\x33\x64\x07"
 #define IPV6 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"

@@ -3,17 +3,20 @@
 import contextlib
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
 import pytest
 
 import apns_certs
+import imapbell
 from apns_standin import StandIn
 from courier import Courier
 from cyrus import Cyrus
 from dovecot import Dovecot
 from imapbell import ROOT, Imapbell
+from process import SLOW
 
 UNPACKED = ROOT / ".cache/servers"
 SHOWN = 20000  # octets of a log at its end
@@ -190,6 +193,26 @@ def module_bell(folder, tls, module_apple):
     make = Bells(folder, tls, module_apple)
     yield make
     make.stop()
+
+
+@pytest.fixture
+def watchdog_s():
+    """How long the manager waits for a sign of life; None: for ever."""
+    return None
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch, watchdog_s):
+    """A service manager's socket, as NOTIFY_SOCKET names it."""
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(path)
+        sock.settimeout(10 * SLOW)
+        monkeypatch.setitem(imapbell.ENVIRONMENT, "NOTIFY_SOCKET", path)
+        if watchdog_s is not None:
+            monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC",
+                                str(int(watchdog_s * 1000000)))
+        yield sock
 
 
 def pytest_terminal_summary(terminalreporter):

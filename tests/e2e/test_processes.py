@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-import imapbell
 from imap import Closed
 from lmtp import message
+from notify import told
 from phone import Phone
 from process import SLOW, children, free_port, listens, wait_until
 from relay import Relay
@@ -372,26 +372,7 @@ def test_each_end_is_asked_for_once(bell, dovecot):
     assert proxy.process.popen.wait(10 * SLOW) == 0
 
 
-@pytest.fixture
-def manager(tmp_path, monkeypatch):
-    """A service manager's socket, as NOTIFY_SOCKET names it."""
-    path = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(path)
-        sock.settimeout(10 * SLOW)
-        monkeypatch.setitem(imapbell.ENVIRONMENT, "NOTIFY_SOCKET", path)
-        monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC", "400000")
-        yield sock
-
-
-def told(manager):
-    """The next thing that it is told, but for how it is."""
-    while True:
-        lines = manager.recv(4096).decode().splitlines()
-        if lines != ["WATCHDOG=1"] and not lines[0].startswith("STATUS="):
-            return dict(line.split("=", 1) for line in lines)
-
-
+@pytest.mark.parametrize("watchdog_s", [0.4])
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_service_manager_is_told(bell, dovecot, manager, workers):
     proxy = bell(dovecot.port, "--workers", workers)

@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import ssl
 import threading
 import time
@@ -15,15 +14,15 @@ import urllib.request
 
 import pytest
 
-import imapbell
 from imap import Closed, Imap, capabilities
 from lmtp import message
+from notify import told
 from phone import Phone
 from process import SLOW, wait_until
 from relay import Relay
 from test_folders import echoed, news
 from test_limits import serve
-from test_processes import DIED, is_open, kill_one, told
+from test_processes import DIED, is_open, kill_one
 from test_ring import register, ring
 from test_tls import context_for, handshake, self_signed, shown
 
@@ -75,13 +74,9 @@ class Operator:
 
 
 @pytest.fixture
-def operator(bell, dovecot, tmp_path, monkeypatch):
-    path = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(path)
-        sock.settimeout(20 * SLOW)
-        monkeypatch.setitem(imapbell.ENVIRONMENT, "NOTIFY_SOCKET", path)
-        yield Operator(bell, dovecot, tmp_path, sock)
+def operator(bell, dovecot, tmp_path, manager):
+    manager.settimeout(20 * SLOW)
+    return Operator(bell, dovecot, tmp_path, manager)
 
 
 def certificates(*paths):

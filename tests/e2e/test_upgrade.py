@@ -17,13 +17,12 @@ import pytest
 
 import imapbell
 from lmtp import message
+from notify import told
 from phone import Phone
 from process import SLOW, children, wait_until
-from test_processes import DIED, is_open, kill_one, manager, titles, told
+from test_processes import DIED, is_open, titles
 from test_ring import register, ring
 from test_tls import handshake
-
-assert manager  # a fixture
 
 pytestmark = pytest.mark.sandbox
 
@@ -373,6 +372,7 @@ def test_main_that_dies_leaves_the_new_one(bell, dovecot, mains):
     proxy.session(user).ok("NOOP")
 
 
+@pytest.mark.parametrize("watchdog_s", [0.4])
 def test_service_manager_is_told(bell, dovecot, mains, manager):
     proxy = bell(dovecot.port, "--workers", "2")
     assert told(manager)["READY"] == "1"

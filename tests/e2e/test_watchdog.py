@@ -2,34 +2,20 @@
 """Processes that hang, and what the service manager hears meanwhile."""
 import os
 import signal
-import socket
 import time
 
 import pytest
 
-import imapbell
-from process import SLOW, wait_until
+from notify import forget, wait_told
+from process import wait_until
 from test_upgrade import mains
 
 assert mains  # a fixture
 
 
 @pytest.fixture
-def manager(tmp_path, monkeypatch):
-    """A service manager who waits 4 s for a sign of life."""
-    path = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(path)
-        sock.settimeout(10 * SLOW)
-        monkeypatch.setitem(imapbell.ENVIRONMENT, "NOTIFY_SOCKET", path)
-        monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC", "4000000")
-        yield sock
-
-
-def wait_told(manager, line):
-    """Until it is told that."""
-    wait_until(lambda: line in manager.recv(4096).decode().splitlines(), line,
-               20)
+def watchdog_s():
+    return 4
 
 
 @pytest.mark.parametrize("role", ["worker", "push"])
@@ -74,26 +60,26 @@ def test_manager_hears_of_the_new_main_at_once(bell, dovecot, manager, mains):
     assert time.monotonic() - start < 1.5
 
 
-def test_time_that_all_have_missed_does_not_count(
-        bell, dovecot, manager, monkeypatch):
+@pytest.mark.parametrize("watchdog_s", [8])
+def test_time_that_all_have_missed_does_not_count(bell, dovecot, manager):
     """As when a machine is stopped, with main and all others."""
-    monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC", "8000000")
     proxy = bell(dovecot.port, "--workers", "2")
     pids = proxy.pids
+    # Main says how it is whenever it has asked the others.
+    wait_told(manager, "STATUS=serving, sessions=0 watched=0")
     client = proxy.session(dovecot.user())
-    # Main has just asked, and will again in 2 s.
-    wait_told(manager, "STATUS=serving, sessions=1 watched=0")
-    time.sleep(0.7)
+    client.ok("NOOP")
     for pid in pids[1:]:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(2)
+    wait_told(manager, "STATUS=serving, sessions=1 watched=0")
     os.kill(pids[0], signal.SIGSTOP)
-    time.sleep(4.5)
-    for pid in pids:
+    time.sleep(4.5)  # they may be silent for 4 s
+    forget(manager)
+    os.kill(pids[0], signal.SIGCONT)
+    wait_told(manager, "WATCHDOG=1")  # due, as is the look at the others
+    for pid in pids[1:]:
         os.kill(pid, signal.SIGCONT)
-        time.sleep(0.1)
     client.ok("NOOP")
-    for _ in range(2):
-        wait_told(manager, "WATCHDOG=1")
+    wait_told(manager, "WATCHDOG=1")
     assert proxy.pids == pids
     assert "hangs" not in proxy.log()

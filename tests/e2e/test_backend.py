@@ -121,67 +121,46 @@ def logged_in(bell, then):
     return Relay(None, script)
 
 
-def test_backend_dies_in_a_literal(bell):
-    """What came passes; nothing is put where it could be taken for mail."""
-    part = b"* 1 FETCH (BODY[] {100}\r\nSubject: x\r\n"
-
+def ends_with(bell, command, octets):
+    """What a client sees that sends |command| to a server whose answer is
+    |octets| and the end."""
     def then(peer):
         peer.command()
-        peer.send(part)
+        peer.send(octets)
 
     with logged_in(bell, then) as relay:
         client = bell(relay.port).session("u")
         seen = len(client.received)
-        client.send(b"x FETCH 1 BODY[]\r\n")
+        client.send(command)
         client.rest()
-        assert bytes(client.received[seen:]) == part
+        return bytes(client.received[seen:])
+
+
+def test_backend_dies_in_a_literal(bell):
+    """What came passes; nothing is put where it could be taken for mail."""
+    part = b"* 1 FETCH (BODY[] {100}\r\nSubject: x\r\n"
+    assert ends_with(bell, b"x FETCH 1 BODY[]\r\n", part) == part
 
 
 def test_backend_dies_in_a_line(bell):
     """BYE, or the part that came: never one behind the other."""
     part = b"* SEARCH 1 2 3"
-
-    def then(peer):
-        peer.command()
-        peer.send(part)
-
-    with logged_in(bell, then) as relay:
-        client = bell(relay.port).session("u")
-        seen = len(client.received)
-        client.send(b"x SEARCH ALL\r\n")
-        client.rest()
-        rest = bytes(client.received[seen:])
-        assert rest == part or rest.startswith(b"* BYE"), rest
+    rest = ends_with(bell, b"x SEARCH ALL\r\n", part)
+    assert rest == part or rest.startswith(b"* BYE"), rest
 
 
 def test_backend_dies_between_responses(bell):
     """BYE at a boundary, then the end."""
-    def then(peer):
-        peer.command()
-        peer.send(b"* SEARCH 1 2 3\r\n")
-
-    with logged_in(bell, then) as relay:
-        client = bell(relay.port).session("u")
-        seen = len(client.received)
-        client.send(b"x SEARCH ALL\r\n")
-        client.rest()
-        answer = bytes(client.received[seen:])
-        assert answer.startswith(b"* SEARCH 1 2 3\r\n* BYE ")
-        assert answer.count(b"\n") == 2 and answer.endswith(b"\r\n")
+    line = b"* SEARCH 1 2 3\r\n"
+    answer = ends_with(bell, b"x SEARCH ALL\r\n", line)
+    assert answer.startswith(line + b"* BYE ")
+    assert answer.count(b"\n") == 2 and answer.endswith(b"\r\n")
 
 
 def test_backend_says_bye_itself(bell):
     """Its own BYE passes, and no second one is added."""
-    def then(peer):
-        peer.command()
-        peer.send(b"* BYE shutting down\r\n")
-
-    with logged_in(bell, then) as relay:
-        client = bell(relay.port).session("u")
-        seen = len(client.received)
-        client.send(b"x NOOP\r\n")
-        client.rest()
-        assert bytes(client.received[seen:]) == b"* BYE shutting down\r\n"
+    bye = b"* BYE shutting down\r\n"
+    assert ends_with(bell, b"x NOOP\r\n", bye) == bye
 
 
 @pytest.mark.parametrize("reply", [

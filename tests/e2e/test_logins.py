@@ -20,7 +20,7 @@ from phone import Phone
 from relay import TO_CLIENT, TO_SERVER, Relay
 from test_ring import register, ring
 
-WAKE_S = 60  # a first wake ring comes within
+WAKE_S = 120  # a first wake ring is due within half of it
 MECHANISMS = ("LOGIN", "LOGIN-IR", "PLAIN", "PLAIN-IR", "XOAUTH2", "XOAUTH2-IR",
               "OAUTHBEARER", "OAUTHBEARER-IR", "CRAM-MD5", "SCRAM-SHA-1",
               "SCRAM-SHA-1-IR", "SCRAM-SHA-256", "SCRAM-SHA-256-IR")

@@ -14,7 +14,7 @@ from process import SLOW, next_second, wait_until
 from relay import TO_SERVER, Relay
 from test_ring import register, ring
 
-WAKE_S = 60  # a first wake ring comes within
+WAKE_S = 120  # a first wake ring is due within half of it
 KNOWN = "Until-then=58"
 UNKNOWN = "Nobody-knows=37"
 
@@ -189,7 +189,7 @@ def verdict_of(proxy):
     """What -t says to the same command line: (status, output)."""
     done = subprocess.run([*proxy.args, "-t"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True,
-                          env=ENVIRONMENT, timeout=30 * SLOW)
+                          env=ENVIRONMENT, timeout=60 * SLOW)
     return done.returncode, done.stdout
 
 

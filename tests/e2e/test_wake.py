@@ -14,7 +14,7 @@ from process import wait_until
 from relay import TO_SERVER, Relay
 from test_ring import register, ring
 
-WAKE_S = 60  # the first one comes within
+WAKE_S = 120  # the first one is due within half of it
 WAKE = r"^(\S+) info watch\[\d+\] wake ring user=(\S+) devices=(\d+)"
 
 

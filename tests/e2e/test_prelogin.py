@@ -6,6 +6,7 @@ from base64 import b64decode
 import pytest
 
 from imap import Closed, Imap, assert_ok, capabilities
+from process import SLOW
 from relay import Relay
 
 
@@ -115,7 +116,8 @@ def test_failed_logins_end_the_session(bell, dovecot):
 
 def test_silence_ends_in_bye(bell, dovecot):
     """timeouts.login_s"""
-    client = bell(dovecot.port, "-o", "timeouts.login_s=1").connect()
+    client = bell(dovecot.port, "-o", "timeouts.login_s=5").connect()
+    client.seconds = 30 * SLOW
     assert b"* BYE" in client.rest()
 
 
@@ -152,6 +154,6 @@ def test_commands_refused_after_login(bell, dovecot):
 def test_tls_only(bell, dovecot):
     """A plain text client of the TLS port gets no IMAP."""
     proxy = bell(dovecot.port)
-    client = Imap(proxy.port, greeting=False, seconds=5)
+    client = Imap(proxy.port, greeting=False)
     client.send(b"a CAPABILITY\r\n")
     assert b"IMAP4" not in client.rest()

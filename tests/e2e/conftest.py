@@ -129,6 +129,14 @@ def server(request):
 
 
 @pytest.fixture
+def nobody():
+    """A port at which nobody can listen: it is ours."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+@pytest.fixture
 def apple(apple_certs):
     """The stand-in for Apple's push service."""
     with StandIn(apple_certs) as standin:

@@ -14,7 +14,8 @@ from imap import assert_ok, capabilities
 from imapbell import COMMAND, ENVIRONMENT
 from lmtp import message
 from phone import Phone
-from process import SLOW, Process, free_port
+from process import SLOW, Process
+from test_ring import ring
 
 DOMAIN = "south.example"
 
@@ -44,15 +45,6 @@ def user_of(server):
     return "%s@%s" % (server.user(), DOMAIN)
 
 
-def rung(apple, phone, count, seconds=15):
-    """The pushes for |phone|, as soon as there are |count|."""
-    with apple.condition:
-        assert apple.condition.wait_for(
-            lambda: len(phone.pushes(apple.requests)) >= count,
-            seconds * SLOW), "no push"
-    return phone.pushes(apple.requests)
-
-
 def tries(proxy, user):
     """The reply to one login, and the seconds that it took."""
     with proxy.connect() as client:
@@ -77,7 +69,7 @@ def test_served_watched_and_rung_from_the_own_server(request, bell, apple,
     proxy.wait_log("watching user=%s$" % users[south])
     for server, user in users.items():
         server.deliver(user, message("for " + user))
-        assert rung(apple, phones[server], 1)[0]["body"] == \
+        assert ring(apple, phones[server])[0]["body"] == \
             phones[server].payload
         with proxy.session(user) as client:
             client.ok("SELECT INBOX")
@@ -132,7 +124,8 @@ def test_listed_is_what_both_list(bell, courier, south):
 def test_one_server_is_stopped_and_started(bell, apple, dovecot, south):
     """
     Its users are told at once, with one line in the log of each process that
-    faces clients; the others notice nothing; when it is back all is as before without a restart.
+    faces clients; the others notice nothing; when it is back all is as before
+    without a restart.
     """
     bell.allow(" is down: ")
     proxy = bell(dovecot.port, *routes(south.port))
@@ -145,34 +138,37 @@ def test_one_server_is_stopped_and_started(bell, apple, dovecot, south):
     other = proxy.session(main)
     south.process.stop()
     try:
-        for _ in range(30):
+        down = "backend 127.0.0.1:%d is down: " % south.port
+        waits = []
+        while len(waits) < 30 or proxy.log().count(down) < proxy.facing:
+            assert len(waits) < 300, "not noticed by all"
             reply, seconds = tries(proxy, away)
             assert b" NO [UNAVAILABLE] " in reply, reply
-            assert seconds < SLOW
+            waits.append(seconds)
+        # A machine is not busy all the time.
+        assert sorted(waits)[len(waits) // 2] < 1
         # Nobody else is concerned.
         assert_ok(other.command("NOOP")[-1])
         proxy.session(main)
         dovecot.deliver(main, message())
-        rung(apple, phones[main], 1)
-        down = "backend 127.0.0.1:%d is down: " % south.port
+        ring(apple, phones[main])
         assert proxy.log().count(down) == proxy.facing
         assert len(re.findall(" error ", proxy.log())) == proxy.facing
         before = len(proxy.log())
     finally:
         start(south)
-    proxy.wait_known("127.0.0.1:%d" % south.port, 20, before)
+    proxy.wait_known("127.0.0.1:%d" % south.port, 60, before)
     proxy.session(away)
     # By a watcher that came back; a process that Dovecot had just made may
     # have outlived it, too.
     south.deliver(away, message())
-    rung(apple, phones[away], 1, 40)
+    ring(apple, phones[away])
     assert proxy.log().count(down) == proxy.facing
 
 
-def test_check_looks_at_each(tmp_path, dovecot, south, tls):
+def test_check_looks_at_each(tmp_path, dovecot, south, tls, nobody):
     """One line for each server and subject, which says of which."""
     (tmp_path / "state").mkdir()
-    nobody = free_port()
     servers = [dovecot.port, south.port, nobody]
     listed = ",".join('{domain="d%d.example"; url="imap://127.0.0.1:%d";}'
                       % (port, port) for port in [*servers[1:], south.port])

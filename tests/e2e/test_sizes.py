@@ -68,6 +68,7 @@ def test_from_the_client(bell, quick_to_free, what, size):
 
     with Relay(None, script) as relay:
         proxy = bell(relay.port)
+        proxy.wait_known(seconds=60)  # each process has had a connection
         client = proxy.session("u")
         before = peak(proxy)
         client.send(start)
@@ -99,6 +100,7 @@ def test_from_the_server(bell, quick_to_free, start, end, size):
 
     with Relay(None, script) as relay:
         proxy = bell(relay.port)
+        proxy.wait_known(seconds=60)  # each process has had a connection
         client = proxy.session("u")
         before = peak(proxy)
         client.send(b"z NOOP\r\n")

@@ -12,7 +12,7 @@ import pytest
 import exposition
 from lmtp import message
 from phone import Phone
-from process import SLOW, free_port, wait_until
+from process import SLOW, wait_until
 from test_processes import DIED
 from test_ring import register, ring
 from test_upgrade import mains
@@ -57,12 +57,12 @@ class Http:
             "text/plain; version=0.0.4; charset=utf-8")
         return exposition.parse(body)
 
-    def becomes(self, name, value, seconds=10):
+    def becomes(self, name, value, seconds=60):
         """Waits until the sample |name| is |value|."""
         wait_until(lambda: self.metrics()[name] == value,
                    "%s = %s" % (name, value), seconds)
 
-    def ready(self, seconds=10):
+    def ready(self, seconds=60):
         wait_until(lambda: self.ask("/readyz")[0] == 200, "ready", seconds)
 
 
@@ -85,9 +85,11 @@ def test_numbers_are_what_was_done(bell, dovecot, apple, tls, workers):
     client = proxy.session(user)
     register(client, phone)
     http.becomes('imapbell_users{state="watched"}', 1)
+    delivered = time.monotonic()
     dovecot.deliver(user, message())
     ring(apple, phone)
     http.becomes("imapbell_push_duration_seconds_count", 1)
+    http.becomes("imapbell_queue_depth", 0)
     after = http.metrics()
     for name, by in (
             ("imapbell_sessions_accepted_total", 1),
@@ -116,7 +118,8 @@ def test_numbers_are_what_was_done(bell, dovecot, apple, tls, workers):
     # the session's and the watcher's
     assert grown(before, after,
                  "imapbell_backend_connect_duration_seconds_count") >= 2
-    assert 0 < after["imapbell_push_duration_seconds_sum"] < 10 * SLOW
+    assert 0 < after["imapbell_push_duration_seconds_sum"] < \
+        time.monotonic() - delivered
     expiry = after["imapbell_credential_expiry_timestamp_seconds"]
     assert time.time() < expiry < time.time() + 4000 * 86400
     if workers != "0":
@@ -140,6 +143,7 @@ def test_page_for_people(bell, dovecot):
     proxy = bell(dovecot.port, *HERE)
     http = Http(proxy)
     http.ready()
+    http.becomes("imapbell_store_up", 1)
     with proxy.session(dovecot.user()):
         http.becomes('imapbell_sessions{state="relay"}', 1)
         status, header, page = http.ask("/")
@@ -177,27 +181,32 @@ def test_only_what_there_is(bell, dovecot):
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_slow_and_many_strangers_keep_nobody_out(bell, dovecot, workers):
     http = Http(bell(dovecot.port, *HERE, "--workers", workers))
-    begin = time.monotonic()
-    strangers = [http.connect() for _ in range(VISITORS_MAX + 30)]
-    for stranger in strangers:
-        with contextlib.suppress(ConnectionError):  # the first are gone
-            stranger.send(b"GET / HT")
-    for _ in range(10):
-        http.metrics()
-    assert time.monotonic() - begin < REQUEST_S / 2 * SLOW
-    with http.connect() as slow:
-        slow.send(b"G")
-        for stranger in strangers[:20]:  # gone, for those who came later
-            stranger.settimeout(5 * SLOW)
+
+    def served_at_once():
+        """While they are all there: their time is not over."""
+        begin = time.monotonic()
+        strangers = [http.connect() for _ in range(VISITORS_MAX + 30)]
+        for stranger in strangers:
+            with contextlib.suppress(ConnectionError):  # the first are gone
+                stranger.send(b"GET / HT")
+        for _ in range(10):
+            http.metrics()
+        is_quick = time.monotonic() - begin < REQUEST_S / 2
+        for stranger in strangers[:20] if is_quick else ():
             with contextlib.suppress(ConnectionError):
-                assert stranger.recv(99) == b""
-        for octet in b"ET /metrics HTTP/1.1\r":
+                assert stranger.recv(99) == b""  # gone, for those behind it
+        for stranger in strangers:
+            stranger.close()
+        return is_quick
+
+    # A machine is not busy all the time.
+    assert any(served_at_once() for _ in range(3))
+    with http.connect() as slow:
+        slow.settimeout(6 * REQUEST_S * SLOW)
+        for octet in b"GET /metrics HTTP/1.1\r":
             slow.send(bytes([octet]))
         answer = slow.recv(999)
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - begin < 2 * REQUEST_S * SLOW
-    for stranger in strangers:
-        stranger.close()
     http.metrics()
 
 
@@ -216,9 +225,9 @@ def test_who_reads_slowly_is_left(bell, dovecot):
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_not_ready_before_a_backend_was_reached(bell, workers):
+def test_not_ready_before_a_backend_was_reached(bell, nobody, workers):
     bell.allow(" error proxy backend ")
-    proxy = bell(free_port(), *HERE, "--workers", workers)
+    proxy = bell(nobody, *HERE, "--workers", workers)
     http = Http(proxy)
     proxy.wait_log("error proxy backend .* is down")
     assert http.ask("/readyz")[::2] == (
@@ -230,7 +239,8 @@ def test_not_ready_before_a_backend_was_reached(bell, workers):
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_not_ready_while_it_drains(bell, dovecot, workers):
-    proxy = bell(dovecot.port, *HERE, "--workers", workers)
+    proxy = bell(dovecot.port, *HERE, "--workers", workers, "-o",
+                 "process.drain_s=600")
     http = Http(proxy)
     http.ready()
     client = proxy.session(dovecot.user())
@@ -241,7 +251,7 @@ def test_not_ready_while_it_drains(bell, dovecot, workers):
     assert http.ask("/healthz")[0] == 200
     client.ok("NOOP")
     client.logout()
-    assert proxy.process.popen.wait(20 * SLOW) == 0
+    assert proxy.process.popen.wait(60 * SLOW) == 0
 
 
 def test_counters_outlive_a_worker_and_gauges_do_not(bell, dovecot):
@@ -257,7 +267,7 @@ def test_counters_outlive_a_worker_and_gauges_do_not(bell, dovecot):
     http.becomes('imapbell_sessions{state="relay"}', 0)
     http.becomes('imapbell_process_restarts_total{role="worker"}', 2)
     assert http.metrics()["imapbell_sessions_accepted_total"] == 8
-    wait_until(lambda: len(proxy.children("worker")) == 2, "two workers")
+    wait_until(lambda: len(proxy.children("worker")) == 2, "two workers", 60)
     http.ready()
     proxy.session(user).logout()
     http.becomes("imapbell_sessions_accepted_total", 9)
@@ -302,7 +312,8 @@ def test_upgrade_keeps_the_port(bell, dovecot, mains):
         http.becomes('imapbell_sessions{state="relay"}', 1)
         line = mains(proxy)
         line.upgrade()
-        wait_until(lambda: not proxy.children("status"), "the old one's end")
+        wait_until(lambda: not proxy.children("status"), "the old one's end",
+                   60)
         http.becomes('imapbell_sessions{state="relay"}', 0)
         http.ready()
         client.ok("NOOP")

@@ -12,9 +12,9 @@ import pytest
 from imap import Imap, assert_ok
 from lmtp import message
 from phone import Phone
-from process import SLOW
 from relay import TO_CLIENT, TO_SERVER, Relay
 
+PATIENCE_S = 2  # for an answer to our STATUS
 TAGGED = re.compile(rb"^(?!\*|\+)(\S+) ")
 
 
@@ -60,15 +60,23 @@ def test_client_sees_what_a_direct_session_would(request, bell, name, selected,
     its answer, is on the way; then the client goes on.
     """
     server = request.getfixturevalue(name)
+    with Relay(server.port) as relay:
+        # On a busy machine the answer may be too late for the phone.
+        assert any(in_time(server, relay, bell(relay.port), selected, moment)
+                   for _ in range(5))
+
+
+def in_time(server, relay, proxy, selected, moment):
+    """Whether our STATUS was waited for. If so the client saw what it should."""
     user, phone = server.user(), Phone()
     other = server.prefix + "Other"
-    with Imap(server.port) as rival, Relay(server.port) as relay:
+    with Imap(server.port) as rival:
         rival.login(user)
         rival.ok("CREATE %sOther" % server.prefix)
         for n in range(3):
             for mailbox in ("INBOX", other):
                 rival.append(mailbox, message("message %d" % n))
-        client = bell(relay.port).session(user)
+        client = proxy.session(user)
         link = relay.link(b"LOGIN")
         if selected is not None:
             selected = other if selected == "Other" else selected
@@ -80,6 +88,7 @@ def test_client_sees_what_a_direct_session_would(request, bell, name, selected,
 
         hold = relay.hold(TO_SERVER, b" STATUS ") if moment == "question" \
             else relay.hold(TO_CLIENT, b"* STATUS ")
+        begin = time.monotonic()
         client.send(b"x %s\r\n" % phone.command(
             "(INBOX %s %sNone)" % (other, server.prefix)).encode())
         hold.wait()
@@ -93,6 +102,9 @@ def test_client_sees_what_a_direct_session_would(request, bell, name, selected,
         hold.release()
 
         client.until("x")
+        if time.monotonic() - begin > PATIENCE_S:
+            proxy.stop()
+            return False
         client.until("y")
         client.ok("NOOP", tag="z")
         tags, count = ours(
@@ -109,6 +121,7 @@ def test_client_sees_what_a_direct_session_would(request, bell, name, selected,
         answer = bytes(client.received[seen:])
         echoed = re.findall(rb'XAPPLEPUSHSERVICE "mailbox" "([^"]*)"', answer)
         assert echoed == [b"INBOX", other.encode()]
+        return True
 
 
 def test_late_answers_are_taken_out(bell, dovecot, apple):
@@ -126,7 +139,7 @@ def test_late_answers_are_taken_out(bell, dovecot, apple):
         seen = len(client.received)
         client.send(b"x %s\r\ny NOOP\r\n" % phone.command().encode())
         assert_ok(client.until("x")[-1])
-        assert 1.5 < time.monotonic() - start < 4 * SLOW
+        assert PATIENCE_S - 0.5 < time.monotonic() - start < 20
         hold.wait()
         dovecot.deliver(user, message())
         hold.release()

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from imap import Imap, capabilities
+from process import SLOW
 
 DEFAULTS = ("-o", "limits.logins_pending_per_address=100")
 
@@ -33,7 +34,7 @@ def anybody():
 
 def handshake(port, context, name="localhost", session=None):
     """A connection that has read the greeting: tickets of TLS 1.3 came."""
-    sock = socket.create_connection(("127.0.0.1", port), 10)
+    sock = socket.create_connection(("127.0.0.1", port), 60 * SLOW)
     try:
         tls = context.wrap_socket(sock, server_hostname=name, session=session)
     except BaseException:
@@ -241,7 +242,7 @@ def openssl_client(port, *args):
     done = subprocess.run(
         ("openssl", "s_client", "-ign_eof", "-connect",
          "127.0.0.1:%d" % port, *args),
-        input=b"a LOGOUT\r\n", capture_output=True, timeout=30)
+        input=b"a LOGOUT\r\n", capture_output=True, timeout=60 * SLOW)
     return (done.stdout + done.stderr).decode("latin-1")
 
 

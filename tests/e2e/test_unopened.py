@@ -97,7 +97,7 @@ def swept(relay, name, times):
     """So many sweeps from now on, at least."""
     link = watcher(relay)
     before = sweeps(link, name)
-    wait_until(lambda: sweeps(link, name) >= before + times, "sweeps", 20)
+    wait_until(lambda: sweeps(link, name) >= before + times, "sweeps", 90)
 
 
 def test_unopened_folder(bell, courier, apple, folder_of):

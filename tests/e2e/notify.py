@@ -16,7 +16,7 @@ def told(manager):
 def wait_told(manager, line):
     """Until it is told that."""
     wait_until(lambda: line in manager.recv(4096).decode().splitlines(), line,
-               20)
+               60)
 
 
 def forget(manager):

@@ -15,7 +15,9 @@ assert mains  # a fixture
 
 @pytest.fixture
 def watchdog_s():
-    return 4
+    """A process that has nothing to do but to wait for a busy machine is not
+    taken for hanging."""
+    return 12
 
 
 @pytest.mark.parametrize("role", ["worker", "push"])
@@ -26,10 +28,10 @@ def test_one_that_hangs_is_replaced(bell, dovecot, manager, role):
     pid = proxy.children(role)[0]
     os.kill(pid, signal.SIGSTOP)
     proxy.wait_log(r"error role %s \d pid=%d hangs for \d+ s: it is ended"
-                   % (role, pid), 20)
+                   % (role, pid), 60)
     wait_until(lambda: pid not in proxy.children(role)
                and len(proxy.children("worker")) == 2
-               and len(proxy.children("push")) == 1, "another")
+               and len(proxy.children("push")) == 1, "another", 60)
     user = dovecot.user()
     for _ in range(8):
         proxy.session(user).ok("NOOP")
@@ -43,24 +45,26 @@ def test_those_that_turn_are_left_alone(bell, dovecot, manager):
     wait_told(manager, "STATUS=serving, sessions=1 watched=0")
     client.ok("LOGOUT")
     wait_told(manager, "STATUS=serving, sessions=0 watched=0")
-    for _ in range(3):
+    for _ in range(2):
         wait_told(manager, "WATCHDOG=1")
     assert proxy.pids == pids
     assert "hangs" not in proxy.log()
 
 
-def test_manager_hears_of_the_new_main_at_once(bell, dovecot, manager, mains):
-    """The old one may have said that it lives half of the time ago."""
+def test_manager_hears_of_the_new_main_at_once(
+        bell, dovecot, manager, mains, monkeypatch):
+    """The old one may have said that it lives half of the time ago: 30 s."""
+    monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC", "60000000")
     proxy = bell(dovecot.port, "--workers", "1")
     old = mains(proxy)
     old.upgrade()
     wait_told(manager, "MAINPID=%d" % old.pids[1])
     start = time.monotonic()
     wait_told(manager, "WATCHDOG=1")
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 20
 
 
-@pytest.mark.parametrize("watchdog_s", [8])
+@pytest.mark.parametrize("watchdog_s", [24])
 def test_time_that_all_have_missed_does_not_count(bell, dovecot, manager):
     """As when a machine is stopped, with main and all others."""
     proxy = bell(dovecot.port, "--workers", "2")
@@ -73,7 +77,7 @@ def test_time_that_all_have_missed_does_not_count(bell, dovecot, manager):
         os.kill(pid, signal.SIGSTOP)
     wait_told(manager, "STATUS=serving, sessions=1 watched=0")
     os.kill(pids[0], signal.SIGSTOP)
-    time.sleep(4.5)  # they may be silent for 4 s
+    time.sleep(12.5)  # they may be silent for 12 s
     forget(manager)
     os.kill(pids[0], signal.SIGCONT)
     wait_told(manager, "WATCHDOG=1")  # due, as is the look at the others

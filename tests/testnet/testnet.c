@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { GUARD_MS = 10000, GOT_MAX = 8 * 1024 * 1024 };
+enum { GUARD_MS = 60000, GOT_MAX = 8 * 1024 * 1024 };
 
 void testnet_init(struct testnet *net)
 {

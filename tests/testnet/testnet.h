@@ -53,7 +53,7 @@ struct end {
 void testnet_init(struct testnet *net);
 void testnet_done(struct testnet *net);
 
-/* testnet_run turns the loop until |until| holds; fails after 10 s. */
+/* testnet_run turns the loop until |until| holds; fails after 60 s. */
 void testnet_run(struct testnet *net, end_cond *until, void *arg);
 
 /* testnet_spin makes |turns| turns of the loop, without sleep between. */

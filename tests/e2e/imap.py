@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 
-from process import SLOW
+from process import PATIENCE, SLOW
 
 LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
 STATUS = re.compile(rb"(\S+) (OK|NO|BAD|BYE|PREAUTH)\b", re.I)
@@ -21,16 +21,18 @@ class Closed(Exception):
 
 class Imap:
     """
-    One connection, TLS when |ca| is given, from the address |source|.
-    |received| holds all octets since the start; each read has |seconds| to
-    bring something.
+    One connection, TLS when |ca| is given, from the address |source| if that
+    is given. |received| holds all octets since the start; each read has
+    |seconds| to bring something.
     """
 
-    def __init__(self, port, ca=None, seconds=10.0, greeting=True,
-                 source="127.0.0.1"):
+    def __init__(self, port, ca=None, seconds=PATIENCE, greeting=True,
+                 source=None):
         self.seconds = seconds * SLOW
-        self.sock = socket.create_connection(("127.0.0.1", port), self.seconds,
-                                             source_address=(source, 0))
+        # What is bound has a port of those that listeners get.
+        self.sock = socket.create_connection(
+            ("127.0.0.1", port), self.seconds,
+            source_address=source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if ca is not None:
             self.sock = ssl.create_default_context(cafile=ca).wrap_socket(

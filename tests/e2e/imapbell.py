@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imap import Imap
-from process import SLOW, Process, children, wait_until
+from process import PATIENCE, Process, children, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("IMAPBELL_BIN", str(ROOT / "build/src/imapbell"))
@@ -113,7 +113,7 @@ class Imapbell:
     def log(self):
         return self.process.output()
 
-    def wait_log(self, pattern, seconds=10.0, start=0):
+    def wait_log(self, pattern, seconds=PATIENCE, start=0):
         return self.process.wait_output(pattern, seconds, start)
 
     @property
@@ -121,7 +121,7 @@ class Imapbell:
         """How many of its processes face clients: each is on its own."""
         return max(1, self.workers)
 
-    def wait_log_each(self, pattern, seconds=10.0, start=0):
+    def wait_log_each(self, pattern, seconds=PATIENCE, start=0):
         """Waits until each process that faces clients has said it; what the
         first one said."""
         def said():
@@ -131,7 +131,7 @@ class Imapbell:
         return wait_until(said, "%d times %r" % (self.facing, pattern),
                           seconds)[0]
 
-    def wait_known(self, backend=r"\S+", seconds=10.0, start=0):
+    def wait_known(self, backend=r"\S+", seconds=PATIENCE, start=0):
         """Waits until |backend| is known, and what it lists, to whichever
         process a client comes to."""
         return self.wait_log_each(r" info proxy backend %s is up$" % backend,
@@ -158,7 +158,7 @@ class Imapbell:
         """
         for client in self.clients:
             client.close()
-        status = self.process.stop(60)
+        status = self.process.stop()
         reports = [line for line in REPORT.findall(self.log())
                    if allow is None or not re.search(allow, line)]
         assert status in (0, -signal.SIGKILL), "status %d\n%s" % (status,

@@ -3,7 +3,7 @@
 import socket
 import time
 
-from process import SLOW
+from process import PATIENCE, SLOW
 
 
 def message(subject="hello", body="How do you do?\r\n"):
@@ -21,7 +21,8 @@ def deliver(port, recipient, data):
     Delivers |data| and returns the monotonic nanoseconds at which the server
     had it and had not yet answered.
     """
-    with socket.create_connection(("127.0.0.1", port), 10 * SLOW) as sock, \
+    with socket.create_connection(("127.0.0.1", port),
+                                  PATIENCE * SLOW) as sock, \
             sock.makefile("rb") as replies:
         def say(text, expected):
             if text is not None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 # Deadlines are multiplied by this, for slow machines and valgrind.
 SLOW = float(os.environ.get("IMAPBELL_TEST_SLOW", "1"))
+# For what must come, while no rule says when: it only ends what hangs.
+PATIENCE = 90.0
 
 
-def wait_until(condition, what, seconds=10.0):
+def wait_until(condition, what, seconds=PATIENCE):
     """The first true value of condition(), or TimeoutError saying |what|."""
     end = time.monotonic() + seconds * SLOW
     while True:
@@ -31,19 +33,27 @@ def next_second():
     wait_until(lambda: int(time.time()) > now, "the next second")
 
 
+_ours = []  # a name for each port, until this process ends
+
+
 def free_port():
     """
     A port of 127.0.0.1 that nobody has, below the range from which the
-    kernel takes the ports of outgoing connections.
+    kernel takes the ports of outgoing connections; nor do tests that run at
+    the same time get it.
     """
     while True:
         port = random.randrange(10000, 32000)
-        with socket.socket() as sock:
-            try:
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind("\0imapbell-test-port-%d" % port)
+            with socket.socket() as sock:
                 sock.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
+        except OSError:
+            name.close()
+            continue
+        _ours.append(name)
+        return port
 
 
 def listens(port):
@@ -67,10 +77,11 @@ def processor_s(pids):
     return used / os.sysconf("SC_CLK_TCK")
 
 
-def pss(pids):
-    """The memory that processes have for themselves, in octets."""
+def pss(pids, kind="Pss"):
+    """The memory that processes have for themselves, in octets, or what of it
+    is of a |kind|."""
     texts = [Path("/proc/%d/smaps_rollup" % pid).read_text() for pid in pids]
-    return sum(int(re.search(r"^Pss: +(\d+) kB$", text, re.M)[1]) * 1024
+    return sum(int(re.search(r"^%s: +(\d+) kB$" % kind, text, re.M)[1]) * 1024
                for text in texts)
 
 
@@ -96,7 +107,7 @@ class Process:
     def output(self):
         return self.log.read_text(errors="backslashreplace")
 
-    def wait_output(self, pattern, seconds=10.0, start=0):
+    def wait_output(self, pattern, seconds=PATIENCE, start=0):
         """The first match of |pattern| in the output from |start| on."""
         def found():
             match = re.search(pattern, self.output()[start:], re.M)
@@ -110,7 +121,7 @@ class Process:
         except TimeoutError as late:
             raise TimeoutError("%s\n%s" % (late, self.output())) from None
 
-    def wait_listening(self, *ports, seconds=20.0):
+    def wait_listening(self, *ports, seconds=PATIENCE):
         def ready():
             if not self.running():
                 raise AssertionError("%s ended:\n%s"
@@ -126,7 +137,7 @@ class Process:
             self.popen.kill()
         return self.popen.wait()
 
-    def stop(self, seconds=20.0):
+    def stop(self, seconds=PATIENCE):
         """SIGTERM; returns the exit status."""
         if self.running():
             self.popen.terminate()

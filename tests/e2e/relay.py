@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from process import SLOW, wait_until
+from process import PATIENCE, SLOW, wait_until
 
 TO_SERVER = "to server"
 TO_CLIENT = "to client"
@@ -28,7 +28,7 @@ class Hold:
         self.reached = threading.Event()
         self.released = threading.Event()
 
-    def wait(self, seconds=10.0):
+    def wait(self, seconds=PATIENCE):
         if not self.reached.wait(seconds * SLOW):
             raise TimeoutError("%r never came" % self.pattern)
 
@@ -133,7 +133,7 @@ class Relay:
         self.holds.append(hold)
         return hold
 
-    def link(self, pattern, seconds=10.0):
+    def link(self, pattern, seconds=PATIENCE):
         """The newest connection on which |pattern| went to the server."""
         def found():
             return next((link for link in reversed(self.links)
@@ -151,8 +151,8 @@ class Relay:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            self.sockets.append(client)
             if self.instead is not None:
+                self.sockets.append(client)
                 self._thread(self._play, self.instead, client)
                 continue
             try:
@@ -160,11 +160,11 @@ class Relay:
             except OSError:
                 end(client)
                 continue
-            link = Link()
-            self.links.append(link)
-            self.sockets.append(server)
             for sock in (client, server):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link = Link()
+            self.links.append(link)
+            self.sockets += client, server  # from here on cut() may close them
             self._thread(self._pump, link, TO_SERVER, client, server)
             self._thread(self._pump, link, TO_CLIENT, server, client)
 
@@ -185,7 +185,7 @@ class Relay:
                 for hold in self.holds:
                     if hold.way == way and hold.pattern in data:
                         hold.reached.set()
-                        hold.released.wait(60 * SLOW)
+                        hold.released.wait()
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:

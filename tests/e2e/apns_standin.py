@@ -77,12 +77,13 @@ from h2.settings import SettingCodes
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import apns_certs  # noqa: E402
+from process import PATIENCE, SLOW  # noqa: E402
 
 PUSH_TYPES = ("alert", "background", "complication", "controls",
               "fileprovider", "liveactivity", "location", "mdm", "pushtotalk",
               "voip", "widgets")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-LINGER_S = 2
+LINGER_S = 30
 
 
 def judge(request, certificate):
@@ -528,6 +529,7 @@ class StandIn:
 
     def open(self):
         """Listens; |port| is known from here on."""
+        self._bind()
         self._listen()
         if self._control_path is not None:
             if os.path.exists(self._control_path):
@@ -617,7 +619,7 @@ class StandIn:
         else:
             self._calls.append(work)
             self._wake_w.send(b"x")
-            done.wait(10)
+            done.wait(PATIENCE * SLOW)
         if not result.get("ok"):
             raise ValueError(result.get("error", "no answer"))
         return result
@@ -655,7 +657,7 @@ class StandIn:
     def status(self):
         return self.call("status")
 
-    def wait(self, count, timeout=10):
+    def wait(self, count, timeout=PATIENCE * SLOW):
         """The requests, once there are |count|; AssertionError if never."""
         with self.condition:
             if not self.condition.wait_for(
@@ -664,7 +666,7 @@ class StandIn:
                                      % (len(self.requests), count, timeout))
             return list(self.requests)
 
-    def wait_event(self, name, count=1, timeout=10):
+    def wait_event(self, name, count=1, timeout=PATIENCE * SLOW):
         """The events called |name|, once there are |count|."""
         def found():
             return [e for e in self.events if e["event"] == name]
@@ -720,11 +722,11 @@ class StandIn:
         if how not in ("tcp", "close", "stall", "settings", "off"):
             raise ValueError(how)
         self.refusal = how
-        if how == "tcp" and self._listener is not None:
+        if how == "tcp":
             self.watch(self._listener, 0, None)
             self._listener.close()
-            self._listener = None
-        elif how != "tcp" and self._listener is None:
+            self._bind()  # or somebody else has the port meanwhile
+        else:
             self._listen()
 
     def _do_forget(self, _):
@@ -794,14 +796,16 @@ class StandIn:
 
     # sockets
 
-    def _listen(self):
+    def _bind(self):
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         self._listener = socket.socket(family)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind((self.host, self.port))
-        self._listener.listen(128)
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
+
+    def _listen(self):
+        self._listener.listen(128)
         self.watch(self._listener, selectors.EVENT_READ, self._accept)
 
     def _accept(self, _):

@@ -63,7 +63,7 @@ class Courier:
     def _run(self, name, *args):
         environment = dict(
             os.environ, IMAP_CAPABILITY=CAPABILITY, IMAP_KEYWORDS="1",
-            IMAP_ACL="1", IMAP_IDLE_TIMEOUT="60", IMAP_ENHANCEDIDLE="1",
+            IMAP_ACL="1", IMAP_IDLE_TIMEOUT="5", IMAP_ENHANCEDIDLE="1",
             IMAP_MAILBOX_SANITY_CHECK="1", IMAP_USELOCKS="1",
             IMAP_TRASHFOLDERNAME="Trash", IMAP_UMASK="022",
             IMAP_SHAREDINDEXFILE="/etc/courier/shared/index",

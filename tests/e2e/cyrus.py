@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import lmtp
-from process import Process, free_port
+from process import Process, free_port, wait_until
 
 SYSTEM = "/usr/lib/cyrus/bin"
 IMAPD = """\
@@ -32,7 +32,7 @@ autocreate_post: 1
 idlesocket: {folder}/run/idle
 lmtpsocket: {folder}/run/lmtp
 master_bind_errors_fatal: 1
-imapidlepoll: 60
+imapidlepoll: 5
 conversations: no
 cyrus_user: cyrus
 proc_path: {folder}/run/proc
@@ -94,6 +94,7 @@ class Cyrus:
              folder / "cyrus.conf", "-p", folder / "run/master.pid"],
             folder / "master.log")
         self.process.wait_listening(self.port, self.lmtp_port)
+        wait_until((folder / "run/idle").exists, "idled")
 
     def user(self):
         """A user whom nobody else has."""

@@ -28,6 +28,8 @@ auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 \
   xoauth2 oauthbearer
 auth_master_user_separator = *
 mail_location = maildir:~/Maildir
+# Should inotify have missed a file, or be used up.
+mailbox_idle_check_interval = 5 secs
 first_valid_uid = 1
 mail_plugins = zlib
 namespace inbox {{

@@ -172,7 +172,7 @@ class Bells:
             # A test needs one of them, and may be over, and the server gone,
             # before the others have heard from it.
             with contextlib.suppress(TimeoutError):
-                bell.wait_log_each(r" backend \S+ is (up|down)\b", 3)
+                bell.wait_log_each(r" backend \S+ is (up|down)\b", 30)
         return bell
 
     def allow(self, pattern):
@@ -180,7 +180,8 @@ class Bells:
         self.allowed = pattern
 
     def stop(self):
-        for bell in self.bells:
+        """The last one first: it may be in front of one before it."""
+        for bell in reversed(self.bells):
             bell.stop(self.allowed)
 
 

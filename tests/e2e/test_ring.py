@@ -13,7 +13,15 @@ TOPIC = "com.apple.mobilemail.push.org.example"
 
 
 def register(client, phone, mailboxes="(INBOX)"):
-    responses = client.ok(phone.command(mailboxes))
+    """
+    Once more if the server took the 2 s that it has to say what is there: else
+    nobody knows which mail is new.
+    """
+    for _ in range(3):
+        begin = time.monotonic()
+        responses = client.ok(phone.command(mailboxes))
+        if time.monotonic() - begin < 2:
+            break
     assert responses[-2] == (
         b'* XAPPLEPUSHSERVICE "aps-version" "2" "aps-topic" "%s"\r\n'
         % TOPIC.encode())

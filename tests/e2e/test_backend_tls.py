@@ -31,6 +31,7 @@ def test_a_login(bell, dovecot, tls, scheme, port, how):
     user = dovecot.user()
     with Relay(getattr(dovecot, port)) as relay:
         proxy = bell(url(scheme, relay.port), "--backend-ca", tls.ca)
+        proxy.wait_known()  # each has said all that it says
         client = proxy.session(user, how)
         client.ok("NOOP")
         assert all(b"pass" not in link.octets(TO_SERVER) and
@@ -49,7 +50,7 @@ def test_a_watcher(bell, dovecot, tls):
         client = proxy.session(user)
         assert_ok(client.command(Phone("a").command())[-1])
         proxy.wait_log("watching user=%s" % user)
-        assert len(relay.links) == proxy.facing + 2
+        assert len(relay.links) >= proxy.facing + 2
         assert all(link.octets(TO_SERVER).startswith(ASKED)
                    for link in relay.links)
 
@@ -60,11 +61,12 @@ def test_a_login_takes_the_fewest_round_trips(bell, dovecot, tls):
         proxy = bell(url("imap+starttls", relay.port), "--backend-ca", tls.ca,
                      "-o", "backend.forward=id")
         proxy.wait_known()
-        relay.delay[TO_CLIENT] = 0.04
+        delay = 0.5  # imapbell rests for less between what it says at once
+        relay.delay[TO_CLIENT] = delay
         with proxy.session(dovecot.user(), "PLAIN-IR"):
             link = relay.links[-1]
             said = [when for when, _ in link.chunks[TO_SERVER]]
-            heard = [when + 40000000 for when, _ in link.chunks[TO_CLIENT]]
+            heard = [when + delay * 1e9 for when, _ in link.chunks[TO_CLIENT]]
     # Each turn knows more of the server: STARTTLS, the hello, our finish with
     # ID and the login.
     turns = {bisect.bisect(heard, when) for when in said}
@@ -183,7 +185,9 @@ def test_what_was_said_before_is_forgotten(bell, tls):
         replies = b"".join(client.command("LOGIN user1 secret"))
     assert b"X-EVIL" not in listed and b" IDLE" in listed
     assert b"send money" not in replies and b"X-EVIL" not in replies
-    assert server.heard[-1] == b'a2 LOGIN "user1" "secret"\r\n'
+    # Probes say no more than these, some of them later.
+    assert [line for line in server.heard if line.split()[1] not in (
+        b"CAPABILITY", b"LOGOUT")] == [b'a2 LOGIN "user1" "secret"\r\n']
 
 
 # --- certificates ------------------------------------------------------------

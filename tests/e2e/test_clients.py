@@ -17,7 +17,7 @@ import pytest
 
 from imap import Imap
 from lmtp import message
-from process import SLOW
+from process import PATIENCE, SLOW
 
 MESSAGES = 500
 DIRECT, PROXIED = "direct", "proxied"
@@ -84,7 +84,7 @@ def both(places, job):
 
 def run(*args, **how):
     done = subprocess.run([str(arg) for arg in args], stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=60 * SLOW, **how)
+                          capture_output=True, timeout=PATIENCE * SLOW, **how)
     assert done.returncode == 0, (args, done.stdout, done.stderr)
     return done.stdout
 
@@ -184,7 +184,7 @@ def test_curl(places):
 
 
 def imaplib_job(place):
-    client = imaplib.IMAP4_SSL("localhost", place.port, timeout=30 * SLOW,
+    client = imaplib.IMAP4_SSL("localhost", place.port, timeout=PATIENCE * SLOW,
                                ssl_context=ssl.create_default_context(
                                    cafile=place.ca))
     said = []
@@ -254,7 +254,7 @@ class Terminal:
     def type(self, keys):
         os.write(self.fd, keys)
 
-    def wait(self, text, seconds=20.0):
+    def wait(self, text, seconds=PATIENCE):
         """Until |text| was seen, after what was waited for before."""
         end = time.monotonic() + seconds * SLOW
         while text not in self.seen:
@@ -267,7 +267,7 @@ class Terminal:
                 raise AssertionError("ended: %r" % self.seen) from None
         self.seen = self.seen.partition(text)[2]
 
-    def end(self, seconds=20.0):
+    def end(self, seconds=PATIENCE):
         with contextlib.suppress(OSError):
             while select.select([self.fd], [], [], seconds * SLOW)[0]:
                 if os.read(self.fd, 65536) == b"":

@@ -6,6 +6,7 @@ imapbell; the lines are the same but for the topic, unless the row says what
 imapbell answers instead and why.
 """
 import re
+import time
 
 import pytest
 
@@ -139,10 +140,26 @@ def proxied(request, module_bell):
 @pytest.mark.parametrize("command, arguments, _, expected", ROWS)
 def test_imapbell(proxied, command, arguments, _, expected):
     server, proxy = proxied
-    answer = play(proxy.connect(), server.user(), command, arguments)
-    if expected is BAD:
-        answer = [" ".join(line.split()[:2]) for line in answer]
-    assert answer == expected
+
+    def answer():
+        lines = play(proxy.connect(), server.user(), command, arguments)
+        return [" ".join(line.split()[:2]) for line in lines
+                ] if expected is BAD else lines
+
+    assert in_time(answer, expected) == expected
+
+
+def in_time(attempt, expected):
+    """
+    What |attempt| brings: again, if it is not what is expected and the server
+    may have taken the 2 s that it has to refuse a mailbox.
+    """
+    for _ in range(3):
+        begin = time.monotonic()
+        result = attempt()
+        if result == expected or time.monotonic() - begin < 2:
+            break
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -200,13 +217,16 @@ def test_before_login(proxied):
 def test_too_long_names_and_lists(proxied):
     """Over the limits: still OK, what does not fit is not echoed."""
     server, proxy = proxied
-    client = proxy.session(server.user())
     names = " ".join("M%d" % n for n in range(300))
-    responses = client.ok("XAPPLEPUSHSERVICE aps-version 2 %s mailboxes "
-                          "(INBOX %s %s)" % (NAMES["DEVICE"], "x" * 1001,
-                                             names))
-    assert responses[0] == (MAILBOX % "INBOX").encode() + b"\r\n"
-    assert len(responses) == 3
+    command = "XAPPLEPUSHSERVICE aps-version 2 %s mailboxes (INBOX %s %s)" % (
+        NAMES["DEVICE"], "x" * 1001, names)
+
+    def mailboxes():
+        responses = proxy.session(server.user()).ok(command)
+        return [line.decode() for line in responses[:-2]]
+
+    expected = [MAILBOX % "INBOX" + "\r\n"]
+    assert in_time(mailboxes, expected) == expected
 
 
 def test_too_long_command(proxied):

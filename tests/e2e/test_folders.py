@@ -15,7 +15,7 @@ from dovecot import Dovecot
 from imap import Imap
 from lmtp import message
 from phone import Phone
-from process import SLOW, wait_until
+from process import wait_until
 from relay import TO_CLIENT, TO_SERVER, Relay
 from test_ring import register, ring
 
@@ -99,6 +99,23 @@ def enroll(proxy, user, *folders):
     return phone
 
 
+def wish(server, proxy, wishes, *folders):
+    """
+    A phone of a new user who has |folders| and wishes for more: the user, a
+    session of that one past imapbell and one through it, the phone, and what
+    it was granted. The server has 2 s to refuse: not each time of three on a
+    busy machine.
+    """
+    for _ in range(3):
+        user, phone = server.user(), Phone()
+        rival, client = direct(server, user, *folders), proxy.session(user)
+        begin = time.monotonic()
+        granted = echoed(client.ok(phone.command(wishes)))
+        if time.monotonic() - begin < 2:
+            break
+    return user, rival, client, phone, granted
+
+
 def watcher(relay):
     """imapbell's own connection through |relay|."""
     return relay.link(rb"EXAMINE INBOX")
@@ -129,7 +146,7 @@ def test_folder_and_inbox_in_one_push(bell, server, apple):
     """What changes in one window is one push with both hashes."""
     user, name = server.user(), server.prefix + DRAFTS
     with direct(server, user, name) as rival:
-        proxy = bell(server.port, *OFTEN, "-o", "push.merge_ms=3000")
+        proxy = bell(server.port, *OFTEN, "-o", "push.merge_ms=10000")
         phone = enroll(proxy, user, name)
         start = time.monotonic_ns()
         server.deliver(user, message())
@@ -138,7 +155,7 @@ def test_folder_and_inbox_in_one_push(bell, server, apple):
         server.deliver(user, message())
         push = ring(apple, phone, 2)[1]
         assert news(push) == [INBOX, hash_of(server.prefix + "Entwürfe")]
-        assert push["t_ns"] - start >= 3e9
+        assert push["t_ns"] - start >= 10e9
 
 
 def test_mail_while_down_rings(bell, server, apple):
@@ -161,8 +178,7 @@ def test_folder_made_again_rings(bell, server, apple):
         assert news(ring(apple, phone)[0]) == [hash_of(name)]
         rival.ok('DELETE "%s"' % name)
         link = watcher(relay)
-        wait_until(lambda: re.search(rb"^W\d+ NO ", link.octets(TO_CLIENT),
-                                     re.M), "a refusal")
+        wait_until(lambda: refusals(link), "a refusal")
         rival.ok('CREATE "%s"' % name)
         rival.append(name, message())
         assert news(ring(apple, phone, 2)[1]) == [hash_of(name)]
@@ -225,13 +241,12 @@ def test_new_wish_needs_no_new_connection(bell, dovecot, apple):
 
 def test_missing_mailbox(bell, server, apple):
     """Not echoed, never asked for again, not even when it is made."""
-    user = server.user()
     work, none = server.prefix + "Work", server.prefix + "None"
-    with direct(server, user, work) as rival, Relay(server.port) as relay:
+    with Relay(server.port) as relay:
         proxy = bell(relay.port, *OFTEN)
-        client, phone = proxy.session(user), Phone()
-        assert echoed(register(client, phone, "(INBOX %s %s)" % (none, work))
-                      ) == ["INBOX", work]
+        _, rival, _, phone, granted = wish(
+            server, proxy, "(INBOX %s %s)" % (none, work), work)
+        assert granted == ["INBOX", work]
         rival.ok('CREATE "%s"' % none)
         rival.append(none, message())
         rival.append(work, message())
@@ -252,8 +267,8 @@ def test_missing_mailbox_unproved(bell, server, apple):
         proxy = bell(relay.port, *OFTEN)
         client, phone = proxy.session(user), Phone()
         hold = relay.hold(TO_CLIENT, b"* STATUS")
-        assert echoed(register(client, phone, "(INBOX %s %s)" % (work, none))
-                      ) == ["INBOX", work, none]
+        assert echoed(client.ok(phone.command(
+            "(INBOX %s %s)" % (work, none)))) == ["INBOX", work, none]
         hold.release()
         proxy.wait_log(r'not watched mailbox="%s": refused' % none)
         rival.ok('CREATE "%s"' % none)
@@ -261,6 +276,11 @@ def test_missing_mailbox_unproved(bell, server, apple):
         rival.append(work, message())
         assert news(ring(apple, phone)[0]) == [hash_of(work)]
         assert sweeps(watcher(relay), none) == 1
+
+
+def refusals(link):
+    """How often the server refused what that connection asked for."""
+    return len(re.findall(rb"^W\d+ NO ", link.octets(TO_CLIENT), re.M))
 
 
 def foreign(server, owner, name):
@@ -272,15 +292,14 @@ def foreign(server, owner, name):
 def test_foreign_mailbox(bell, rich_server, apple):
     """Only while its owner allows it."""
     server = rich_server
-    user, owner = server.user(), server.user()
+    owner = server.user()
     name = foreign(server, owner, "Plans")
     with direct(server, owner, "Plans") as rival, \
-            direct(server, user, "Work") as own, \
             Relay(server.port) as relay:
         proxy = bell(relay.port, *OFTEN)
-        client, phone = proxy.session(user), Phone()
         wishes = '(INBOX "%s" Work)' % name
-        assert echoed(register(client, phone, wishes)) == ["INBOX", "Work"]
+        user, own, client, phone, granted = wish(server, proxy, wishes, "Work")
+        assert granted == ["INBOX", "Work"]
         rival.append("Plans", message())
         own.append("Work", message())
         assert news(ring(apple, phone)[0]) == [hash_of("Work")]
@@ -293,11 +312,9 @@ def test_foreign_mailbox(bell, rich_server, apple):
         rival.append("Plans", message())
         assert news(ring(apple, phone, 2)[1]) == [hash_of(name)]
 
+        refused = refusals(link)
         rival.ok("DELETEACL Plans %s" % user)
-        refused = len(re.findall(rb"^W\d+ NO ", link.octets(TO_CLIENT), re.M))
-        wait_until(lambda: len(re.findall(
-            rb"^W\d+ NO ", link.octets(TO_CLIENT), re.M)) > refused,
-            "a refusal")
+        wait_until(lambda: refusals(link) > refused, "a refusal")
         rival.append("Plans", message())
         own.append("Work", message())
         assert news(ring(apple, phone, 3)[2]) == [hash_of("Work")]
@@ -312,18 +329,18 @@ def test_sent_mail_is_a_change(bell, rich_server, apple):
     with direct(server, user, "Work") as rival:
         if server.name == "cyrus":
             rival.ok("CREATE Sent (USE (\\Sent))")
-        proxy = bell(server.port, *OFTEN, "-o", "push.change_delay_ms=3000")
+        proxy = bell(server.port, *OFTEN, "-o", "push.change_delay_ms=9000")
         phone = enroll(proxy, user, "Sent", "Work")
         start = time.monotonic_ns()
         rival.append("Sent", message())
         push = ring(apple, phone)[0]
         assert news(push) == [hash_of("Sent")]
-        assert push["t_ns"] - start >= 3e9
+        assert push["t_ns"] - start >= 9e9
         start = time.monotonic_ns()
         rival.append("Work", message())
         push = ring(apple, phone, 2)[1]
         assert news(push) == [hash_of("Work")]
-        assert push["t_ns"] - start < 3e9 * SLOW
+        assert push["t_ns"] - start < 9e9
 
 
 def test_many_folders_are_one_write(bell, dovecot, apple):

@@ -17,7 +17,7 @@ import pytest
 from imap import Closed
 from lmtp import message
 from phone import Phone
-from process import SLOW, wait_until
+from process import PATIENCE, SLOW, wait_until
 from test_processes import DIED
 from test_ring import register, ring
 
@@ -49,6 +49,10 @@ class Story:
 
     def end(self):
         self.bell.kill()
+
+    def past(self):
+        """Where the log of the life that is over ends."""
+        return len(self.bell.log())
 
     def begin(self):
         self.bell.start()
@@ -103,7 +107,8 @@ class Story:
         delay = self.random.uniform(0, self.random.choice([0, 0.01, 0.2]))
         with self.condition:
             assert self.condition.wait_for(
-                lambda: self.answered() >= enough, 20 * SLOW), self.bell.log()
+                lambda: self.answered() >= enough,
+                PATIENCE * SLOW), self.bell.log()
         time.sleep(delay)
 
     def round(self):
@@ -138,9 +143,13 @@ class Story:
     # what must be true
 
     def rows(self, sql):
-        with closing(sqlite3.connect("file:%s?mode=ro" % (
-                self.bell.state / "imapbell.db"), uri=True)) as database:
-            return database.execute(sql).fetchall()
+        """None of them while the database is opened."""
+        try:
+            with closing(sqlite3.connect("file:%s?mode=ro" % (
+                    self.bell.state / "imapbell.db"), uri=True)) as database:
+                return database.execute(sql).fetchall()
+        except sqlite3.OperationalError:
+            return []
 
     def not_kept(self):
         """The registrations that were answered OK and are not in the
@@ -152,8 +161,10 @@ class Story:
                 if phone.token.lower() not in kept]
 
     def on_disk(self):
-        lost = self.not_kept()
-        assert not lost, lost
+        try:
+            wait_until(lambda: not self.not_kept(), "registrations")
+        except TimeoutError:
+            raise AssertionError(self.not_kept()) from None
 
     def missing(self):
         """Mails that a phone has not been rung for since."""
@@ -167,7 +178,7 @@ class Story:
 
     def each_mail_rang(self):
         try:
-            wait_until(lambda: not self.missing(), "pushes", 30)
+            wait_until(lambda: not self.missing(), "pushes")
         except TimeoutError:
             raise AssertionError("not rung: %s" % self.missing()) from None
 
@@ -185,7 +196,7 @@ class Story:
                             for user, count in counts.items()
                             if self.phones[user]))
 
-        wait_until(settled, "all pushes settled", 30)
+        wait_until(settled, "all pushes settled")
 
     def nobody_rings_for_nothing(self):
         """
@@ -195,11 +206,11 @@ class Story:
         """
         self.settle()
         self.end()
-        before = len(self.bell.log())
+        before = self.past()
         self.begin()
         for user in self.users:
             if self.phones[user]:
-                self.bell.wait_log(r" watching user=%s$" % user, 30, before)
+                self.bell.wait_log(r" watching user=%s$" % user, start=before)
         self.apple.forget()
         control, (phone,) = self.users[0], self.phones[self.users[0]]
         self.deliver(control)
@@ -218,26 +229,16 @@ class PushStory(Story):
     """
 
     def end(self):
-        for pid in self.bell.children("push"):
-            os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: pid not in self.bell.children("push"),
-                       "the end of the push process")
+        (self.dead,) = self.bell.children("push")
+        os.kill(self.dead, signal.SIGKILL)
+        wait_until(lambda: self.dead not in self.bell.children("push"),
+                   "the end of the push process")
+
+    def past(self):
+        return self.bell.wait_log(r"pid=%d died: signal 9$" % self.dead).end()
 
     def begin(self):
-        wait_until(lambda: self.bell.children("push"),
-                   "another push process", 30)
-
-    def on_disk(self):
-        try:
-            wait_until(lambda: not self.not_kept(), "registrations", 30)
-        except TimeoutError:
-            super().on_disk()
-
-    def rows(self, sql):
-        try:
-            return super().rows(sql)
-        except sqlite3.OperationalError:  # it is opened just now
-            return []
+        wait_until(lambda: self.bell.children("push"), "another push process")
 
     def round(self):
         super().round()

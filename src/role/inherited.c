@@ -28,7 +28,7 @@ enum {
 static const struct log_ctx inherited_log = { LOG_ROLE, 0 };
 
 struct inherited {
-	int *fds; /* -1: taken */
+	int *fds; /* -1: taken, or was not open */
 	struct str *names;
 	size_t count;
 };
@@ -73,7 +73,9 @@ struct inherited *inherited_take(void)
 	for (size_t i = 0; i < in->count; i++) {
 		in->fds[i] = FIRST_FD + (int)i;
 		in->names[i] = str_dup(take_name(&names));
-		(void)fcntl(in->fds[i], F_SETFD, FD_CLOEXEC);
+		/* Not open: the number is that of the next we open. */
+		if (fcntl(in->fds[i], F_SETFD, FD_CLOEXEC) != 0)
+			in->fds[i] = -1;
 	}
 	(void)unsetenv("LISTEN_PID");
 	(void)unsetenv("LISTEN_FDS");

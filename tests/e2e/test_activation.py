@@ -165,6 +165,18 @@ def test_sockets_of_another_process_are_not_touched(bell, dovecot, listening):
     assert sock
 
 
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_descriptors_that_are_not_open_are_not_listened_for(
+        bell, dovecot, workers):
+    """They have the numbers of those that imapbell opens itself."""
+    proxy = bell(dovecot.port, "--workers", workers)
+    proxy.stop()
+    proxy.args[:0] = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=9 exec "$@"', "sh"]
+    proxy.start()
+    talk(proxy, dovecot.user(), 1)
+    assert "LISTEN_FDS" not in proxy.log()
+
+
 def test_replacement_has_the_same_socket(bell, dovecot, listening):
     bell.allow(DIED)
     sock = listening()

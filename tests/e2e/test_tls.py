@@ -32,9 +32,9 @@ def anybody():
     return context
 
 
-def handshake(port, context, name="localhost", session=None):
+def handshake(port, context, name="localhost", session=None, seconds=60):
     """A connection that has read the greeting: tickets of TLS 1.3 came."""
-    sock = socket.create_connection(("127.0.0.1", port), 60 * SLOW)
+    sock = socket.create_connection(("127.0.0.1", port), seconds * SLOW)
     try:
         tls = context.wrap_socket(sock, server_hostname=name, session=session)
     except BaseException:
@@ -56,9 +56,9 @@ def self_signed(folder, name, *names):
     return cert, key
 
 
-def shown(port, name):
+def shown(port, name, seconds=60):
     """The names in the certificate that a client sees who asks for |name|."""
-    with handshake(port, anybody(), name) as tls:
+    with handshake(port, anybody(), name, seconds=seconds) as tls:
         der = tls.getpeercert(binary_form=True)
     text = subprocess.run(
         ("openssl", "x509", "-inform", "der", "-noout", "-ext",

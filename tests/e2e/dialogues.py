@@ -317,15 +317,15 @@ WAITING = [
     D("v18h_idle_with_a_space_is_bad", "a IDLE \nb NOOP",
       servers=("cyrus",)),
     D("notify", "a NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange"
-      ")) (PERSONAL (MessageNew MessageExpunge MailboxName))", Deliver(2),
+      ")) (PERSONAL (MessageNew MessageExpunge MailboxName))", Deliver(6),
       Until("\\* 2 EXISTS"), "b NOTIFY NONE\nc NOTIFY SET (PERSONAL "
       "(AnnotationChange))\nd NOTIFY\ne NOOP", mails=1,
       servers=("dovecot",)),
     D("notify_status", "a NOTIFY SET (PERSONAL (MessageNew MessageExpunge))",
-      Deliver(2), Until("\\* STATUS"), "b NOTIFY NONE\nc NOOP", mails=1,
+      Deliver(6), Until("\\* STATUS"), "b NOTIFY NONE\nc NOOP", mails=1,
       select=False, servers=("dovecot",)),
     D("notify_fetches", "a NOTIFY SET (SELECTED (MessageNew (UID FLAGS "
-      "BODY.PEEK[HEADER.FIELDS (SUBJECT)]) MessageExpunge))", Deliver(2),
+      "BODY.PEEK[HEADER.FIELDS (SUBJECT)]) MessageExpunge))", Deliver(6),
       Until("\\* 2 FETCH"), "b NOTIFY NONE\nc NOOP", mails=1,
       servers=("dovecot",)),
     D("notify_elsewhere", "a NOTIFY NONE\nb NOTIFY SET (SELECTED (MessageNew "

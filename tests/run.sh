@@ -72,12 +72,12 @@ unit() { # NAME; some tests wait more than they work
 	return $status
 }
 
-e2e() { # NAME WORKERS OPTIONS...
+e2e() { # NAME WORKERS OPTIONS...; half of the time is waited
 	IMAPBELL_BIN=$top/$1/src/imapbell
 	IMAPBELL_TEST_WORKERS=$2
 	export IMAPBELL_BIN IMAPBELL_TEST_WORKERS
 	shift 2
-	/usr/bin/python3 -B -m pytest -q -n 4 --dist loadfile \
+	/usr/bin/python3 -B -m pytest -q -n 8 --dist loadfile \
 		--junitxml "$top/junit.xml" tests/e2e "$@"
 	status=$?
 	sed -nE 's/.*<testsuite [^>]*errors="([0-9]+)" failures="([0-9]+)" skipped="([0-9]+)" tests="([0-9]+)".*/\1 \2 \3 \4/p' \

@@ -298,7 +298,7 @@ def test_push_process_that_dies_is_not_noticed(bell, dovecot, apple):
         count = [len(phone.pushes(apple.requests)) for phone in kept]
         dovecot.deliver(user, message())
         for phone, before in zip(kept, count):
-            ring(apple, phone, before + 1, 30)
+            ring(apple, phone, before + 1)
     assert metric(proxy, r'imapbell_process_restarts_total\{role="push"\}'
                   ) == 3
 

@@ -31,7 +31,7 @@ def register(client, phone, mailboxes="(INBOX)"):
 def ring(apple, phone, count=1, seconds=90.0):
     """
     The first |count| pushes for |phone|. A server that missed that a file was
-    delivered looks by itself: Dovecot after 30 s, Courier after 60 s.
+    delivered finds it when it looks by itself.
     """
     with apple.condition:
         assert apple.condition.wait_for(

@@ -39,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import apns_certs  # noqa: E402
 from imapbell import Imapbell  # noqa: E402
 from process import (  # noqa: E402
-    Process, children, free_port, processor_s, pss, wait_until)
+    Process, children, free_port, processor_s, pss)
 
 # The server behind, and who answers nginx
 

@@ -10,7 +10,6 @@ import pytest
 
 from lmtp import message
 from phone import Phone
-from process import wait_until
 from relay import TO_SERVER, Relay
 from test_ring import register, ring
 

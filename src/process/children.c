@@ -112,8 +112,9 @@ static void on_message(void *arg, const struct message *m, int fd)
 		accuse(c, "says what it should not", message_name(m->type));
 		return;
 	}
-	/* Another reload waits for this one: who does not end it hangs. */
-	if (!c->is_reloading)
+	/* Another reload waits for this one, and may have begun with its end:
+	 * who does not end it hangs. */
+	if (!c->is_reloading || m->type == MESSAGE_RELOADED)
 		c->is_asked = false;
 }
 

@@ -23,7 +23,8 @@ struct world {
 	struct loop_timer *pulse;
 	int pauses;
 	int pauses_max;
-	int reloads; /* that it says it ended */
+	int reloads;  /* that it says it ended */
+	bool no_rest; /* one reload follows the other */
 	bool is_ended;
 };
 
@@ -93,7 +94,7 @@ static bool hear(void *arg, struct child *c, const struct message *m)
 
 	if (m->type != MESSAGE_RELOADED)
 		return false;
-	c->is_reloading = false;
+	c->is_reloading = w->no_rest;
 	w->reloads++;
 	return true;
 }
@@ -148,6 +149,8 @@ static void on_pulse(void *arg)
 	struct world *w = arg;
 
 	(void)children_ask(w->children, PAUSE_MS, PATIENCE_MS);
+	if (w->no_rest)
+		child_post(w->child, MESSAGE_DRAIN);
 	if (++w->pauses >= w->pauses_max)
 		loop_stop(w->loop);
 	else
@@ -237,6 +240,23 @@ static void who_reloads_in_time_is_not_ended(void **state)
 	finish(&w);
 }
 
+/* The end of a reload may be the beginning of the next that was asked for. */
+static void who_ends_each_of_many_reloads_is_not_ended(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, &lives);
+	w.no_rest = true;
+	w.child->is_reloading = true;
+	w.pauses_max = 3 * PATIENCE_MS / PAUSE_MS;
+	loop_timer_set(w.pulse, PAUSE_MS);
+	loop_run(w.loop);
+	assert_true(w.reloads > 1);
+	assert_false(w.is_ended);
+	finish(&w);
+}
+
 /* logged: |text| is in |file|. */
 static bool logged(int file, const char *text)
 {
@@ -274,6 +294,7 @@ int main(void)
 		cmocka_unit_test(who_answers_is_not_ended),
 		cmocka_unit_test(who_answers_but_does_not_reload_is_ended),
 		cmocka_unit_test(who_reloads_in_time_is_not_ended),
+		cmocka_unit_test(who_ends_each_of_many_reloads_is_not_ended),
 		cmocka_unit_test(who_says_no_message_is_ended_and_named),
 	};
 

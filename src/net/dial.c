@@ -320,7 +320,7 @@ static void make_header(enum dial_forward forward, const struct dial_from *from,
 {
 	const struct address *client = from != NULL ? from->client : NULL;
 	const struct address *listener = from != NULL ? from->listener : NULL;
-	bool is_tls = from != NULL && from->is_tls;
+	struct str tls = from != NULL ? from->tls : STR_NULL;
 	int rc = ERR_OK;
 
 	buf_init(header, PROXY_V1_MAX);
@@ -329,11 +329,11 @@ static void make_header(enum dial_forward forward, const struct dial_from *from,
 	case DIAL_FORWARD_ID:
 		break;
 	case DIAL_FORWARD_PROXY_V1:
-		rc = proxy_protocol_emit(PROXY_V1, client, listener, is_tls,
+		rc = proxy_protocol_emit(PROXY_V1, client, listener, tls,
 		                         header);
 		break;
 	case DIAL_FORWARD_PROXY_V2:
-		rc = proxy_protocol_emit(PROXY_V2, client, listener, is_tls,
+		rc = proxy_protocol_emit(PROXY_V2, client, listener, tls,
 		                         header);
 		break;
 	}

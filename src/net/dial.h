@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "net/stream.h"
@@ -40,7 +41,7 @@ struct dial_target {
 struct dial_from {
 	const struct address *client;
 	const struct address *listener;
-	bool is_tls; /* how it came */
+	struct str tls; /* its version, by which the client came; or empty */
 };
 
 /*

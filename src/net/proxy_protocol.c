@@ -6,6 +6,7 @@
  */
 #include "net/proxy_protocol.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -19,9 +20,12 @@ enum {
 	V2_TCP6 = 0x21,
 	V2_UNIX = 0x31,
 	V2_UNIX_LEN = 216,
-	V2_SSL = 0x20,        /* an extra: how the client came, section 2.2.5 */
-	V2_SSL_LEN = 5,       /* client, verify in four octets */
-	V2_CLIENT_SSL = 0x01, /* by TLS */
+	V2_TLV = 3,            /* an extra: its type and its length */
+	V2_SSL = 0x20,         /* how the client came, section 2.2.6 */
+	V2_SSL_LEN = 5,        /* client, verify in four octets, more extras */
+	V2_CLIENT_SSL = 0x01,  /* by TLS */
+	V2_SSL_VERSION = 0x21, /* which must be told then */
+	V2_SSL_VERSION_MAX = 16,
 };
 
 static const struct str v1_signature = { "PROXY ", 6 };
@@ -61,22 +65,32 @@ static unsigned char *put_port(unsigned char *at, uint16_t port)
 	return at + 2;
 }
 
-/* put_tls writes that the client came by TLS, and that no certificate of its
- * own was verified. */
-static unsigned char *put_tls(unsigned char *at)
+/* put_tlv writes what stands before |len| octets of an extra. */
+static unsigned char *put_tlv(unsigned char *at, unsigned char type, size_t len)
 {
-	at[0] = V2_SSL;
-	at[2] = V2_SSL_LEN;
-	at[3] = V2_CLIENT_SSL;
-	at[7] = 1;
-	return at + 3 + V2_SSL_LEN;
+	at[0] = type;
+	at[2] = (unsigned char)len;
+	return at + V2_TLV;
+}
+
+/* put_tls writes that the client came by TLS of |version|, and that no
+ * certificate of its own was verified. */
+static unsigned char *put_tls(unsigned char *at, struct str version)
+{
+	assert(version.len <= V2_SSL_VERSION_MAX);
+	at = put_tlv(at, V2_SSL, V2_SSL_LEN + V2_TLV + version.len);
+	at[0] = V2_CLIENT_SSL;
+	at[4] = 1;
+	at = put_tlv(at + V2_SSL_LEN, V2_SSL_VERSION, version.len);
+	memcpy(at, version.data, version.len);
+	return at + version.len;
 }
 
 static int emit_v2(const struct address *from, const struct address *to,
-                   bool is_tls, struct buf *out)
+                   struct str tls, struct buf *out)
 {
-	unsigned char header[V2_FIXED + 2 * sizeof(from->bytes) + 4 + 3 +
-	                     V2_SSL_LEN] = { 0 };
+	unsigned char header[V2_FIXED + 2 * sizeof(from->bytes) + 4 + V2_TLV +
+	                     V2_SSL_LEN + V2_TLV + V2_SSL_VERSION_MAX] = { 0 };
 	unsigned char *at = header + V2_FIXED;
 	bool known = are_known(from, to);
 	size_t len = known ? address_len(from) : 0;
@@ -88,18 +102,19 @@ static int emit_v2(const struct address *from, const struct address *to,
 		memcpy(at, from->bytes, len);
 		memcpy(at + len, to->bytes, len);
 		at = put_port(put_port(at + 2 * len, from->port), to->port);
-		if (is_tls)
-			at = put_tls(at);
+		if (tls.len > 0)
+			at = put_tls(at, tls);
 		header[15] = (unsigned char)(at - header - V2_FIXED);
 	}
 	return buf_append(out, header, (size_t)(at - header));
 }
 
 int proxy_protocol_emit(enum proxy_version version, const struct address *from,
-                        const struct address *to, bool is_tls, struct buf *out)
+                        const struct address *to, struct str tls,
+                        struct buf *out)
 {
 	return version == PROXY_V1 ? emit_v1(from, to, out)
-	                           : emit_v2(from, to, is_tls, out);
+	                           : emit_v2(from, to, tls, out);
 }
 
 /* take_word takes what stands before the next |end|, and |end| itself. */

@@ -31,12 +31,13 @@ struct proxy_header {
 
 /*
  * proxy_protocol_emit appends a header. |from| and |to| NULL, or not of one IP
- * family: the connection is our own (LOCAL, or UNKNOWN in version 1). |is_tls|:
- * the client came by TLS, which version 1 cannot say. Results: 0; ERR_LIMIT.
+ * family: the connection is our own (LOCAL, or UNKNOWN in version 1). |tls| is
+ * the version of TLS by which the client came, as "TLSv1.3", or empty; version
+ * 1 of the header cannot say that. Results: 0; ERR_LIMIT.
  */
 int proxy_protocol_emit(enum proxy_version version, const struct address *from,
-                        const struct address *to, bool is_tls, struct buf *out)
-	__attribute__((warn_unused_result));
+                        const struct address *to, struct str tls,
+                        struct buf *out) __attribute__((warn_unused_result));
 
 /*
  * proxy_protocol_parse reads the header at the front of |in|, which is never

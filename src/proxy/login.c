@@ -441,9 +441,11 @@ static struct login *login_new(struct str tag, struct imap_login *who)
 static void dial(struct session *s)
 {
 	const struct dial_target *target = backend_target(s->server);
-	const struct dial_from from = { .client = &s->client_addr,
-		                        .listener = &s->server_addr,
-		                        .is_tls = stream_is_tls(s->client) };
+	const struct dial_from from = {
+		.client = &s->client_addr,
+		.listener = &s->server_addr,
+		.tls = str_of(stream_tls_version(s->client)),
+	};
 	struct login *l = s->login;
 	struct imap_opening_opts opts = {
 		.login = &l->who,

@@ -227,6 +227,7 @@ static void keep_from(struct loop *loop, const struct dial_from *from)
 	loop->has_from = from != NULL;
 	if (from == NULL)
 		return;
+	loop->from = *from;
 	loop->client = *from->client;
 	loop->listener = *from->listener;
 	loop->from.client = &loop->client;

@@ -43,7 +43,8 @@ static void check_header(const struct proxy_header *h, size_t used)
 	assert(used <= (h->version == PROXY_V1 ? PROXY_V1_MAX : PROXY_V2_MAX));
 	buf_init(&out, PROXY_V2_MAX);
 	must(proxy_protocol_emit(h->version, h->is_local ? NULL : &h->from,
-	                         h->is_local ? NULL : &h->to, used % 2 != 0,
+	                         h->is_local ? NULL : &h->to,
+	                         used % 2 != 0 ? STR("TLSv1.3") : STR_NULL,
 	                         &out));
 	assert(proxy_protocol_parse(buf_str(&out), &len, &again) == ERR_OK);
 	assert(len == out.len && again.version == h->version);

@@ -225,7 +225,7 @@ static void says_for_whom_it_is(void **state)
 		                      .forward = DIAL_FORWARD_PROXY_V1 };
 	const struct address client = { AF_INET, 4711, { 192, 0, 2, 7 } };
 	const struct address listener = { AF_INET, 993, { 198, 51, 100, 1 } };
-	const struct dial_from from = { &client, &listener, false };
+	const struct dial_from from = { &client, &listener, STR_NULL };
 
 	(void)state;
 	for (int own = 0; own <= 1; own++) {

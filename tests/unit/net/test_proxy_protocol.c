@@ -10,8 +10,8 @@
 #define IPV6 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
 #define MAPPED "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x01"
 #define PORTS "\x12\x67\x03\xe1"
-/* It came by TLS, without a certificate of its own. */
-#define TLS "\x20\x00\x05\x01\x00\x00\x00\x01"
+/* It came by TLS of that version, without a certificate of its own. */
+#define TLS "\x20\x00\x0f\x01\x00\x00\x00\x01\x21\x00\x07TLSv1.3"
 
 #define BYTES(text)                      \
 	{                                \
@@ -176,7 +176,7 @@ static void a_line_has_an_end(void **state)
 }
 
 static void expect_emitted(enum proxy_version version, const char *from,
-                           const char *to, bool is_tls, struct str wanted)
+                           const char *to, const char *tls, struct str wanted)
 {
 	struct address a = { .family = AF_UNSPEC };
 	struct address b = { .family = AF_UNSPEC };
@@ -190,7 +190,8 @@ static void expect_emitted(enum proxy_version version, const char *from,
 	}
 	buf_init(&out, PROXY_V1_MAX);
 	assert_ok(proxy_protocol_emit(version, from != NULL ? &a : NULL,
-	                              from != NULL ? &b : NULL, is_tls, &out));
+	                              from != NULL ? &b : NULL, str_of(tls),
+	                              &out));
 	if (!str_eq(buf_str(&out), wanted))
 		fail_msg("%.*s", (int)out.len, out.data);
 	buf_reset(&out);
@@ -201,29 +202,29 @@ static void what_is_written(void **state)
 	static const char full[] = "2001:db8:1111:2222:3333:4444:5555:6666";
 
 	(void)state;
-	expect_emitted(PROXY_V1, "192.0.2.1", "198.51.100.7", false,
-	               rows[0].in);
-	expect_emitted(PROXY_V1, full, full, false,
+	expect_emitted(PROXY_V1, "192.0.2.1", "198.51.100.7", NULL, rows[0].in);
+	expect_emitted(PROXY_V1, full, full, NULL,
 	               STR("PROXY TCP6 2001:db8:1111:2222:3333:4444:5555:6666 "
 	                   "2001:db8:1111:2222:3333:4444:5555:6666 4711 "
 	                   "993\r\n"));
-	expect_emitted(PROXY_V1, "192.0.2.1", "2001:db8::1", false,
+	expect_emitted(PROXY_V1, "192.0.2.1", "2001:db8::1", NULL,
 	               STR("PROXY UNKNOWN\r\n"));
-	expect_emitted(PROXY_V1, NULL, NULL, false, STR("PROXY UNKNOWN\r\n"));
-	expect_emitted(PROXY_V2, "192.0.2.1", "198.51.100.7", false,
+	expect_emitted(PROXY_V1, NULL, NULL, NULL, STR("PROXY UNKNOWN\r\n"));
+	expect_emitted(PROXY_V2, "192.0.2.1", "198.51.100.7", NULL,
 	               STR(SIGNATURE "\x21\x11\x00\x0c" IPV4 PORTS));
-	expect_emitted(PROXY_V2, "2001:db8::1", "2001:db8::1", false,
+	expect_emitted(PROXY_V2, "2001:db8::1", "2001:db8::1", NULL,
 	               STR(SIGNATURE "\x21\x21\x00\x24" IPV6 IPV6 PORTS));
-	expect_emitted(PROXY_V2, "192.0.2.1", "2001:db8::1", false,
+	expect_emitted(PROXY_V2, "192.0.2.1", "2001:db8::1", NULL,
 	               STR(SIGNATURE "\x20\x00\x00\x00"));
-	expect_emitted(PROXY_V2, "192.0.2.1", "198.51.100.7", true,
-	               STR(SIGNATURE "\x21\x11\x00\x14" IPV4 PORTS TLS));
-	expect_emitted(PROXY_V2, "2001:db8::1", "2001:db8::1", true,
-	               STR(SIGNATURE "\x21\x21\x00\x2c" IPV6 IPV6 PORTS TLS));
-	expect_emitted(PROXY_V2, NULL, NULL, true,
+	expect_emitted(PROXY_V2, "192.0.2.1", "198.51.100.7", "TLSv1.3",
+	               STR(SIGNATURE "\x21\x11\x00\x1e" IPV4 PORTS TLS));
+	expect_emitted(PROXY_V2, "2001:db8::1", "2001:db8::1", "TLSv1.3",
+	               STR(SIGNATURE "\x21\x21\x00\x36" IPV6 IPV6 PORTS TLS));
+	expect_emitted(PROXY_V2, NULL, NULL, "TLSv1.3",
 	               STR(SIGNATURE "\x20\x00\x00\x00"));
-	expect_emitted(PROXY_V1, "192.0.2.1", "198.51.100.7", true, rows[0].in);
-	expect_emitted(PROXY_V2, NULL, NULL, false,
+	expect_emitted(PROXY_V1, "192.0.2.1", "198.51.100.7", "TLSv1.3",
+	               rows[0].in);
+	expect_emitted(PROXY_V2, NULL, NULL, NULL,
 	               STR(SIGNATURE "\x20\x00\x00\x00"));
 }
 

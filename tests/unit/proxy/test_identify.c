@@ -51,6 +51,7 @@ static void logins_are_for_the_client_and_probes_for_us(void **arg)
 	from = fake_dial_from(st.loop);
 	assert_non_null(from);
 	address_is(from->client, "192.0.2.7");
+	assert_int_equal(from->tls.len, 0);
 	dialled(&st);
 	stage_b(&st, STAGE_GREETING);
 	stage_sees_b(&st, "a LOGIN \"u1\" \"pw\"\r\n");

@@ -122,6 +122,8 @@ static void login_after_it(void **arg)
 	begin(&st);
 	secure(&st);
 	stage_c(&st, "a LOGIN user secret\r\n");
+	/* What a PROXY header may say to the server. */
+	assert_true(str_eq(fake_dial_from(st.loop)->tls, STR("TLSv1.3")));
 	assert_int_equal(fake_dials(st.loop), 2);
 	stage_done(&st);
 }

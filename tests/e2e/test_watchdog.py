@@ -51,10 +51,9 @@ def test_those_that_turn_are_left_alone(bell, dovecot, manager):
     assert "hangs" not in proxy.log()
 
 
-def test_manager_hears_of_the_new_main_at_once(
-        bell, dovecot, manager, mains, monkeypatch):
+@pytest.mark.parametrize("watchdog_s", [60])
+def test_manager_hears_of_the_new_main_at_once(bell, dovecot, manager, mains):
     """The old one may have said that it lives half of the time ago: 30 s."""
-    monkeypatch.setitem(imapbell.ENVIRONMENT, "WATCHDOG_USEC", "60000000")
     proxy = bell(dovecot.port, "--workers", "1")
     old = mains(proxy)
     old.upgrade()

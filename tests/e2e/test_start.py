@@ -216,12 +216,13 @@ def is_refused(proxy):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_drain(bell, dovecot, number):
     """No new sessions; those there end after drain_s, with BYE."""
-    proxy = bell(dovecot.port, "-o", "process.drain_s=6")
+    proxy = bell(dovecot.port, "-o", "process.drain_s=12")
     client = proxy.session(dovecot.user())
     client.ok("SELECT INBOX")
     os.kill(proxy.pid, number)
     client.ok("NOOP")
     wait_until(lambda: all(is_refused(proxy) for _ in range(8)), "no new ones")
+    client.ok("NOOP")  # and not for want of an imapbell
     assert b"* BYE " in client.rest()
     assert proxy.process.popen.wait(60 * SLOW) == 0
 

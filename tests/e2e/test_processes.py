@@ -224,8 +224,7 @@ def test_worker_that_spoils_its_sockets_is_replaced(bell, dovecot):
     with pytest.raises(OSError):
         proxy.connect()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: pid not in proxy.children("worker")
-               and len(proxy.children("worker")) == 1, "another worker", 2)
+    wait_another(proxy, "worker", pid)
     wait_until(lambda: listens(proxy.port), "it to listen")
     for _ in range(2):
         with closing(proxy.session(user)) as client:

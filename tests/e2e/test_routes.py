@@ -145,8 +145,8 @@ def test_one_server_is_stopped_and_started(bell, apple, dovecot, south):
             reply, seconds = tries(proxy, away)
             assert b" NO [UNAVAILABLE] " in reply, reply
             waits.append(seconds)
-        # A machine is not busy all the time.
-        assert sorted(waits)[len(waits) // 2] < 1
+        # A machine that is busy for a moment delays one or two of them.
+        assert sorted(waits)[len(waits) * 9 // 10] < 1
         # Nobody else is concerned.
         assert_ok(other.command("NOOP")[-1])
         proxy.session(main)

@@ -26,8 +26,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items()
                if not name.startswith("IMAPBELL_")}
 if os.getuid() == 0:  # the folders of the tests are root's
     ENVIRONMENT["IMAPBELL_PROCESS_USER"] = "root"
-# What no run may leave on standard error. Who looks for leaks in a process that
-# main's death kills meanwhile finds it without registers.
+# What no run may leave on standard error. LeakSanitizer misses the registers of
+# a thread if its process, here by main's death, is killed while it looks.
 REPORT = re.compile(r"Sanitizer|runtime error:|"
                     r"^==\d+==(?!Unable to get registers from thread)|"
                     r"Assertion .* failed|^\S+ error .*", re.M)

@@ -454,7 +454,7 @@ def use_up(proxy, spare):
 
 
 def rests(proxy):
-    """Whether it works for less than a fifth of a second."""
+    """Whether it works for less than a fifth of the time."""
     begin, used = time.monotonic(), processor_s(proxy.pids)
     time.sleep(1)
     used = processor_s(proxy.pids) - used

@@ -15,8 +15,8 @@ assert mains  # a fixture
 
 @pytest.fixture
 def watchdog_s():
-    """A process that has nothing to do but to wait for a busy machine is not
-    taken for hanging."""
+    """So long that a process which only waits for its turn on a busy machine is
+    not taken for one that hangs."""
     return 12
 
 

@@ -12,7 +12,7 @@ FLOORS = [
     ['imap', 'net'],
     ['store'],
     ['push'],
-    ['apns', 'watch', 'proxy', 'status', 'control'],
+    ['apns', 'watch', 'proxy', 'status'],
     ['conf'],
     ['role'],
     ['process'],

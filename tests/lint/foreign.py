@@ -9,11 +9,7 @@ import sources
 
 # Header or folder of headers, and the files or folders that may include it.
 HOMES = [
-    ('event2/http.h', ['src/status/', 'src/control/']),
-    ('event2/http_struct.h', ['src/status/', 'src/control/']),
-    ('event2/keyvalq_struct.h', ['src/status/', 'src/control/']),
-    ('event2/buffer.h', ['src/net/', 'src/status/', 'src/control/']),
-    ('event2/', ['src/net/']),
+    ('event2/', ['src/net/loop.c', 'src/net/loop_io.c']),
     ('openssl/', ['src/net/', 'src/apns/credential.c', 'src/imap/mailbox.c',
                   'src/push/seal.c', 'src/watch/login.c']),
     ('nghttp2/', ['src/net/h2.c']),

@@ -205,12 +205,14 @@ static int add_word(struct edit *e, struct str gap, struct str word)
 	return rc == ERR_OK ? buf_add(e->out, word) : rc;
 }
 
-/* edit_word keeps a word of the server's, or drops it with its gap. */
+/* edit_word keeps a word of the server's, or drops it with its gap. One with a
+ * CR is no atom: last in the list, it could come to be another with the line's
+ * end behind it. */
 static int edit_word(struct edit *e, struct str gap, struct str word)
 {
 	const struct row *row = find_row(word);
 
-	if (is_hidden(e, word) ||
+	if (is_hidden(e, word) || str_find(word, '\r') != SIZE_MAX ||
 	    (row != NULL && !is_kept(e, word, row->action)))
 		return ERR_OK;
 	if (row != NULL)

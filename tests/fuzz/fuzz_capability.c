@@ -200,7 +200,7 @@ static void check_edited(const struct setup *s, struct str line,
 	check_frame(line, edited);
 	if (list.len > 0)
 		check_words(s, list);
-	/* A CR that ends a word may come to stand before a bare LF. */
+	/* A word with a CR is none, and goes. */
 	if (had.len > 0 && str_find(had, '\r') == SIZE_MAX)
 		check_order(had, list);
 	edit_again(s, edited);

@@ -251,6 +251,17 @@ void loop_free(struct loop **loop)
 	release(l);
 }
 
+void loop_deafen(struct loop *loop)
+{
+	struct loop_signal *sig;
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	LIST_FOREACH(sig, &loop->signals, entry)
+		(void)sigaddset(&set, event_get_signal(&sig->event));
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 void loop_forked(struct loop *loop)
 {
 	/* The epoll set is shared with the parent until this makes our own:

@@ -24,6 +24,10 @@ struct loop *loop_new(void);
  */
 void loop_free(struct loop **loop);
 
+/* loop_deafen blocks the signals that it was asked to tell of, for a process
+ * that ends: without its loop the next one would kill it. */
+void loop_deafen(struct loop *loop);
+
 /*
  * loop_forked makes, in a forked child, the loop the child's own: what is
  * watched, and what is let go of from now on, disturbs the parent's no more.

@@ -178,6 +178,7 @@ static int serve(struct single *s, struct err_detail *detail)
 	log_info(&s->log, "ready");
 	notify_ready("serving");
 	loop_run(s->loop);
+	loop_deafen(s->loop);
 	return ERR_OK;
 }
 

@@ -663,6 +663,7 @@ int supervisor_run(struct conf *c, const struct rights *rights,
 	upgrade_inherit(&s, elder, version);
 	inherited_free(&in);
 	supervise(&s);
+	loop_deafen(s.loop);
 	children_free(&s.children);
 	upgrade_free(&s);
 	loop_timer_free(&s.timer);

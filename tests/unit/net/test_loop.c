@@ -203,6 +203,27 @@ static void on_signal(int signo, void *arg)
 	loop_stop(d->loop);
 }
 
+/* A process that ends is not killed by a signal that comes behind its loop. */
+static void late_signals_do_no_harm(void **state)
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct loop *loop = loop_new();
+
+		loop_on_signal(loop, SIGTERM, on_signal, NULL);
+		loop_deafen(loop);
+		loop_free(&loop);
+		(void)raise(SIGTERM);
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void signals_come_on_the_loop(void **state)
 {
 	struct diary d = { .loop = loop_new() };
@@ -421,6 +442,7 @@ int main(void)
 		cmocka_unit_test(time_stands_still_within_a_turn),
 		cmocka_unit_test(readiness_of_a_descriptor),
 		cmocka_unit_test(signals_come_on_the_loop),
+		cmocka_unit_test(late_signals_do_no_harm),
 		cmocka_unit_test(posts_wake_the_loop),
 		cmocka_unit_test(free_in_a_child),
 		cmocka_unit_test(offload_keeps_the_order),

@@ -8,6 +8,7 @@
 #
 #	FUZZ_BUILD   build folder (build-fuzz); made if it is not there
 #	FUZZ_JOBS    targets at a time (2)
+#	FUZZ_SEED    of the random numbers, so that a run can be repeated
 cd "$(dirname "$0")/../.." || exit 1
 
 build=${FUZZ_BUILD:-build-fuzz}
@@ -29,7 +30,7 @@ one() { # SECONDS NAME
 	mkdir -p "$corpus/$2" "$logs" || return
 	# shellcheck disable=SC2046 # one word or none
 	if "$build/tests/fuzz/fuzz_$2" -max_total_time="$1" -timeout=10 \
-		-print_final_stats=1 $(dict "$2") \
+		-print_final_stats=1 -seed="${FUZZ_SEED:-0}" $(dict "$2") \
 		-artifact_prefix="$logs/crash-$2-" \
 		"$corpus/$2" "tests/corpus/$2" >"$logs/fuzz-$2" 2>&1
 	then
